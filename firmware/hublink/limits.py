@@ -1,0 +1,68 @@
+# Every bound and every wait of hublink, with its unit, its cost and why this number.
+# A test asserts the order: SOCKET_STEP_MS < PING_REPLY_MS < half the keep-alive, and every single
+# blocking call below the smallest watchdog (RP2040: 8,388 ms).
+from micropython import const
+
+# -- waits -------------------------------------------------------------------------------------
+# Longest sleep in the loop's wait for the socket; bounds how late a button or a timer is seen.
+SOCKET_STEP_MS = const(1000)
+# The same under asyncio, which cannot wait for our socket: how late an arriving message is seen.
+SERVE_STEP_MS = const(50)
+# TCP handshake with one address: two SYN re-sends at lwIP's 3 s fit.
+TCP_CONNECT_MS = const(10000)
+# TLS handshake until CONNECT is written. An RP2040 needs 0.9-1.5 s of CPU in slices of at most
+# 0.5 s (EC P-256); the rest is the network's.
+TLS_HANDSHAKE_MS = const(20000)
+CONNACK_MS = const(10000)
+SUBACK_MS = const(10000)
+# A packet that the socket does not take for this long: the peer is gone or reads nothing.
+WRITE_MS = const(10000)
+PUBACK_MS = const(20000)
+PING_REPLY_MS = const(10000)
+KEEPALIVE_S = const(60)
+KEEPALIVE_MIN_S = const(30)
+# MQTT 3.1.1 3.1.2.10 allows 65535; Azure stops at 1177.
+KEEPALIVE_MAX_S = const(1177)
+# One attempt to join one network: association, handshake, DHCP.
+WIFI_JOIN_MS = const(15000)
+# Between leaving and joining again (esp32 raises 'Wifi Internal State Error' without it, #17661).
+WIFI_PAUSE_MS = const(200)
+DNS_REPLY_MS = const(2000)
+DNS_TRIES = const(3)
+# An address is used again without asking for this long at least, and for the record's TTL at most.
+DNS_CACHE_MIN_S = const(60)
+DNS_CACHE_MAX_S = const(86400)
+SNTP_REPLY_MS = const(2000)
+SNTP_TRIES = const(3)
+# The clock is set again this often while online: crystals drift about 2 s a day.
+SNTP_AGAIN_MS = const(6 * 3600 * 1000)
+# A subscription that the hub refused is asked for again after this long.
+SUBSCRIBE_AGAIN_MS = const(60000)
+BACKOFF_BASE_MS = const(1000)
+BACKOFF_CAP_MS = const(32000)
+# A connection that held this long starts the next backoff from its base.
+STABLE_MS = const(60000)
+WATCHDOG_MS = const(8388)
+
+# -- sizes -------------------------------------------------------------------------------------
+RX_LEN = const(1024)
+CONTROL_LEN = const(1024)
+OUTBOX_LEN = const(4096)
+# Bytes kept free behind a message that is being received, so that pieces are copied whole.
+CHUNK_LEN = const(64)
+WINDOW = const(8)
+# What TLS 1.2 AES-GCM adds to a record (measured: 29).
+TLS_RECORD_LEN = const(29)
+# A node that is told nothing but its name and its hub sends this often.
+VITALS_S = const(60)
+TROUBLES_MAX = const(16)
+EVENT_LEN = const(1024)
+EVENT_TEXT_LEN = const(256)
+CONFIG_LEN = const(8192)
+CERTIFICATE_LEN = const(4096)
+
+# -- time --------------------------------------------------------------------------------------
+# No clock is believed below this: 2026-11-01T00:00:00Z, the month this source was written.
+CLOCK_FLOOR_S = const(1793491200)
+# Nor above this: 2100-01-01, where a reply is more likely garbage than late.
+CLOCK_CEILING_S = const(4102444800)

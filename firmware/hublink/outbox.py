@@ -1,0 +1,137 @@
+# The messages that wait to be sent or acknowledged: a ring of bytes in RAM. Pure.
+# It is the only store of unacknowledged messages. Each record holds the PUBLISH packet itself, in
+# one piece, so that sending is one write straight from here and re-sending the same.
+# Record: length of the packet (2 bytes), state (1), unused (1), packet. Owners hold a record by its
+# offset. Nothing here allocates when topics and payloads are bytes.
+from micropython import const
+
+from .protocol import packets
+
+_HEAD = const(4)
+_QUEUED = const(1)
+_SENT = const(2)
+_DONE = const(3)
+_SKIP = const(4)  # not a record: the ring goes on at 0
+
+
+class Outbox:
+    """Messages in order, oldest first, in size_len bytes (64..65536)."""
+
+    def __init__(self, size_len):
+        if not 64 <= size_len <= 65536:
+            raise ValueError("outbox: expected 64..65536 bytes")
+        self.buf = bytearray(size_len)
+        self._head = 0  # oldest record
+        self._tail = 0  # where the next record goes
+        self._records = 0  # between them, done ones included; all offsets are 0 when there are none
+        self._next = 0  # first record to send, meaningful while waiting > 0
+        self.waiting = 0  # records to send
+        self.count = 0  # records that are not done: waiting and in flight
+        self.used_len = 0
+        self.dropped = 0  # messages lost for lack of room
+
+    # Longest packet that can ever be stored, in bytes.
+    def packet_max(self):
+        return len(self.buf) - _HEAD
+
+    # Stores a message (topic, payload: bytes). Makes room by dropping the oldest messages that are
+    # not in flight. Returns False when that is not enough; then this message is the one lost.
+    def put(self, topic, payload, qos, retain):
+        length = packets.publish_len(len(topic), len(payload), qos)
+        if length > self.packet_max():
+            raise ValueError("outbox: message of %d bytes, expected at most %d" % (length, self.packet_max()))
+        at = self._room(length + _HEAD)
+        while at < 0:
+            if not self._drop_oldest():
+                self.dropped += 1
+                return False
+            at = self._room(length + _HEAD)
+        buf = self.buf
+        if at != self._tail and self._tail + _HEAD <= len(buf):
+            buf[self._tail + 2] = _SKIP
+        buf[at] = length & 255
+        buf[at + 1] = length >> 8
+        buf[at + 2] = _QUEUED
+        self._tail = packets.put_publish(buf, at + _HEAD, topic, payload, qos, retain)
+        self.used_len += length + _HEAD
+        self._records += 1
+        self.count += 1
+        if not self.waiting:
+            self._next = at
+        self.waiting += 1
+        return True
+
+    # The next record to send, -1 when there is none.
+    def peek(self):
+        return self._next if self.waiting else -1
+
+    # The record that peek() named is being sent.
+    def sent(self, record):
+        self.buf[record + 2] = _SENT
+        self.waiting -= 1
+        self._seek(record)
+
+    # The record needs no more sending. Its room is free once all older records are done too.
+    def done(self, record):
+        self.buf[record + 2] = _DONE
+        self.count -= 1
+        self._free()
+
+    # The connection is gone: all that is not done is to be sent again, in order.
+    def rewind(self):
+        record = self._head
+        self.waiting = self.count
+        for _ in range(self._records):
+            if self.buf[record + 2] == _SENT:
+                self.buf[record + 2] = _QUEUED
+            record = self._after(record)
+        self._next = self._head  # never a done one: _free() has seen to that
+
+    # Where the packet of a record starts in buf.
+    def packet_at(self, record):
+        return record + _HEAD
+
+    def packet_len(self, record):
+        return self.buf[record] | self.buf[record + 1] << 8
+
+    # Where need_len bytes fit in one piece, -1 if nowhere. The tail never reaches the head from
+    # behind: equal offsets mean empty, or full to the last byte of the buffer.
+    def _room(self, need_len):
+        if self._records and self._tail <= self._head:
+            return self._tail if self._tail + need_len < self._head else -1
+        if self._tail + need_len <= len(self.buf):
+            return self._tail
+        return 0 if need_len < self._head else -1
+
+    def _drop_oldest(self):
+        record = self._head
+        if self.buf[record + 2] != _QUEUED:
+            return False
+        self.waiting -= 1
+        if self._next == record:
+            self._seek(record)
+        self.dropped += 1
+        self.done(record)
+        return True
+
+    # Sets _next to the first record behind this one that is to be sent.
+    def _seek(self, record):
+        if self.waiting:
+            record = self._after(record)
+            while self.buf[record + 2] != _QUEUED:
+                record = self._after(record)
+            self._next = record
+
+    def _free(self):
+        while self._records and self.buf[self._head + 2] == _DONE:
+            self.used_len -= self.packet_len(self._head) + _HEAD
+            self._head = self._after(self._head)
+            self._records -= 1
+        if not self._records:
+            self._head = self._tail = 0
+
+    def _after(self, record):
+        at = record + _HEAD + self.packet_len(record)
+        if at != self._tail and (at + _HEAD > len(self.buf) or self.buf[at + 2] == _SKIP):
+            return 0
+        return at

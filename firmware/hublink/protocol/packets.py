@@ -1,0 +1,251 @@
+# MQTT 3.1.1 packets as bytes: encoders that write into a given buffer, checks that read from one.
+# Pure, and nothing here allocates when topics and payloads are bytes. Section numbers are of the
+# OASIS standard. Encoders return the offset behind what they wrote; callers size the buffer with
+# the matching _len function first, because a bytearray grows silently when assigned past its end.
+from micropython import const
+
+CONNECT = const(0x10)
+CONNACK = const(0x20)
+PUBLISH = const(0x30)
+PUBACK = const(0x40)
+PUBREC = const(0x50)
+PUBREL = const(0x60)
+PUBCOMP = const(0x70)
+SUBSCRIBE = const(0x80)
+SUBACK = const(0x90)
+UNSUBSCRIBE = const(0xA0)
+UNSUBACK = const(0xB0)
+PINGREQ = const(0xC0)
+PINGRESP = const(0xD0)
+DISCONNECT = const(0xE0)
+
+DUP = const(0x08)
+RETAIN = const(0x01)
+
+# The largest remaining length: four bytes of seven bits (2.2.3).
+REMAINING_MAX = const(268435455)
+TEXT_MAX = const(65535)
+
+PINGREQ_PACKET = b"\xc0\x00"
+DISCONNECT_PACKET = b"\xe0\x00"
+
+
+# Bytes of s: text as UTF-8, anything else as it is.
+def to_bytes(s):
+    return s.encode() if isinstance(s, str) else s
+
+
+# How many bytes the remaining length n itself takes (2.2.3).
+def _varint_len(n):
+    if n < 128:
+        return 1
+    if n < 16384:
+        return 2
+    return 3 if n < 2097152 else 4
+
+
+def _put_varint(buf, at, n):
+    while n > 127:
+        buf[at] = n & 127 | 128
+        n >>= 7
+        at += 1
+    buf[at] = n
+    return at + 1
+
+
+def put_u16(buf, at, n):
+    buf[at] = n >> 8
+    buf[at + 1] = n & 255
+    return at + 2
+
+
+def get_u16(buf, at):
+    return buf[at] << 8 | buf[at + 1]
+
+
+def _put_text(buf, at, text):
+    end = put_u16(buf, at, len(text)) + len(text)
+    buf[at + 2 : end] = text
+    return end
+
+
+def _publish_remaining(topic_len, payload_len, qos):
+    return 2 + topic_len + (2 if qos else 0) + payload_len
+
+
+# Length of the whole PUBLISH packet in bytes.
+def publish_len(topic_len, payload_len, qos):
+    n = _publish_remaining(topic_len, payload_len, qos)
+    return 1 + _varint_len(n) + n
+
+
+# PUBLISH at buf[at:]; the packet id is left 0 for set_publish_id.
+def put_publish(buf, at, topic, payload, qos, retain):
+    buf[at] = PUBLISH | qos << 1 | (RETAIN if retain else 0)
+    at = _put_varint(buf, at + 1, _publish_remaining(len(topic), len(payload), qos))
+    at = _put_text(buf, at, topic)
+    if qos:
+        at = put_u16(buf, at, 0)
+    end = at + len(payload)
+    buf[at:end] = payload
+    return end
+
+
+def publish_qos(buf, at):
+    return buf[at] >> 1 & 3
+
+
+# Writes the packet id (1..65535) into the PUBLISH (QoS 1, 2) that starts at buf[at].
+def set_publish_id(buf, at, packet_id):
+    at += 1
+    while buf[at] & 128:
+        at += 1
+    put_u16(buf, at + 3 + get_u16(buf, at + 1), packet_id)
+
+
+def _text_len(text):
+    return 0 if text is None else 2 + len(text)
+
+
+# will: None or (topic, payload, qos, retain).
+def connect_len(client_id, user, password, will):
+    n = 10 + 2 + len(client_id) + _text_len(user) + _text_len(password)
+    if will:
+        n += 4 + len(will[0]) + len(will[1])
+    return 1 + _varint_len(n) + n, n
+
+
+# CONNECT at buf[0:]. A password without a user is against 3.1.2.9; config and client refuse it.
+def put_connect(buf, client_id, user, password, keepalive_s, clean, will):
+    remaining = connect_len(client_id, user, password, will)[1]
+    flags = 2 if clean else 0
+    if will:
+        flags |= 4 | will[2] << 3 | (0x20 if will[3] else 0)
+    if user is not None:
+        flags |= 0x80
+    if password is not None:
+        flags |= 0x40
+    buf[0] = CONNECT
+    at = _put_varint(buf, 1, remaining)
+    at = _put_text(buf, at, b"MQTT")
+    buf[at] = 4
+    buf[at + 1] = flags
+    at = put_u16(buf, at + 2, keepalive_s)
+    at = _put_text(buf, at, client_id)
+    if will:
+        at = _put_text(buf, _put_text(buf, at, will[0]), will[1])
+    for text in (user, password):
+        if text is not None:
+            at = _put_text(buf, at, text)
+    return at
+
+
+# filters: list of (filter, qos); qos is ignored by UNSUBSCRIBE, where it is not sent.
+def subscribe_len(kind, filters):
+    n = 2
+    for topic_filter, _ in filters:
+        n += 2 + len(topic_filter) + (kind == SUBSCRIBE)
+    return 1 + _varint_len(n) + n, n
+
+
+# kind: SUBSCRIBE or UNSUBSCRIBE. Bit 1 of both first bytes is reserved and set (3.8.1, 3.10.1).
+def put_subscribe(buf, kind, packet_id, filters):
+    buf[0] = kind | 2
+    at = _put_varint(buf, 1, subscribe_len(kind, filters)[1])
+    at = put_u16(buf, at, packet_id)
+    for topic_filter, qos in filters:
+        at = _put_text(buf, at, topic_filter)
+        if kind == SUBSCRIBE:
+            buf[at] = qos
+            at += 1
+    return at
+
+
+# PUBACK, PUBREC, PUBREL, PUBCOMP at buf[0:4].
+def put_ack(buf, kind, packet_id):
+    buf[0] = kind | 2 if kind == PUBREL else kind
+    buf[1] = 2
+    return put_u16(buf, 2, packet_id)
+
+
+# Is buf[at:end] well-formed UTF-8 without U+0000 and without surrogates (1.5.3)?
+def is_utf8(buf, at, end):
+    while at < end:
+        b = buf[at]
+        at += 1
+        if b < 0x80:
+            if not b:
+                return False
+            continue
+        # low, high: range of the second byte (excludes overlong forms, surrogates, > U+10FFFF).
+        low, high = 0x80, 0xBF
+        if 0xC2 <= b <= 0xDF:
+            more = 1
+        elif 0xE0 <= b <= 0xEF:
+            more = 2
+            if b == 0xE0:
+                low = 0xA0
+            elif b == 0xED:
+                high = 0x9F
+        elif 0xF0 <= b <= 0xF4:
+            more = 3
+            if b == 0xF0:
+                low = 0x90
+            elif b == 0xF4:
+                high = 0x8F
+        else:
+            return False
+        if at + more > end or not low <= buf[at] <= high:
+            return False
+        for i in range(at + 1, at + more):
+            if buf[i] & 0xC0 != 0x80:
+                return False
+        at += more
+    return True
+
+
+# Is buf[at:end] a topic name: not empty, UTF-8, no wildcard (4.7)?
+def is_topic(buf, at, end):
+    if at >= end or not is_utf8(buf, at, end):
+        return False
+    for i in range(at, end):
+        if buf[i] == 0x2B or buf[i] == 0x23:
+            return False
+    return True
+
+
+# Is the given bytes object a topic filter: '+' and '#' only as whole levels, '#' only last (4.7.1)?
+def is_filter(text):
+    if not text or len(text) > TEXT_MAX or not is_utf8(text, 0, len(text)):
+        return False
+    levels = text.split(b"/")
+    for i, level in enumerate(levels):
+        if b"#" in level and (level != b"#" or i != len(levels) - 1):
+            return False
+        if b"+" in level and level != b"+":
+            return False
+    return True
+
+
+# Does the topic in buf[at:end] match the filter (4.7)? Allocates nothing.
+def matches(topic_filter, buf, at, end):
+    f = 0
+    f_end = len(topic_filter)
+    # A wildcard at the front matches no topic that starts with '$' (4.7.2).
+    if at < end and buf[at] == 0x24 and topic_filter[0] in (0x2B, 0x23):
+        return False
+    while f < f_end:
+        c = topic_filter[f]
+        if c == 0x23:
+            return True
+        if c == 0x2B:
+            while at < end and buf[at] != 0x2F:
+                at += 1
+            f += 1
+        elif at < end and buf[at] == c:
+            at += 1
+            f += 1
+        else:
+            # "a/#" also matches "a" (4.7.1.2).
+            return at == end and f_end - f == 2 and c == 0x2F and topic_filter[f + 1] == 0x23
+    return at == end

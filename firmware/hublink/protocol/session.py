@@ -1,0 +1,424 @@
+# One MQTT 3.1.1 connection as a state machine: bytes and time in, bytes and callbacks out (pure).
+# The owner moves the bytes:
+#   to read:  while may_read(): read at most reader.want bytes into reader.into, call received(n, now_ms);
+#   to write: while tx(now_ms): write tx_buf[tx_at : tx_at + tx_len], call sent(n, now_ms).
+#             What tx names stays the same until all of it was sent (platform-facts 1.4: after a
+#             refused TLS write the identical bytes must be offered again).
+# Messages to publish come from the outbox, and stay there until they are acknowledged.
+# Between connect() and close() nothing here allocates; remote input never raises: it ends in `error`.
+from array import array
+
+from micropython import const
+
+from .. import limits, ticks
+from . import packets
+from .reader import Reader
+
+IDLE = const(0)
+CONNECTING = const(1)  # CONNECT is on its way, CONNACK is not here
+UP = const(2)
+DEAD = const(3)  # see error; only close() leads out
+
+_ACKS = const(16)
+
+
+class Message:
+    """An arrived PUBLISH, valid inside the handler only: bounds in buf, qos, retain, dup."""
+
+    def __init__(self, buf):
+        self.buf = buf
+        self.topic_at = 2
+        self.topic_end = self.payload_at = self.payload_end = 0
+        self.qos = self.packet_id = 0
+        self.retain = self.dup = False
+
+    # Copies, for handlers that may allocate.
+    def topic(self):
+        return bytes(self.buf[self.topic_at : self.topic_end])
+
+    def payload(self):
+        return bytes(self.buf[self.payload_at : self.payload_end])
+
+    def matches(self, topic_filter):
+        return packets.matches(topic_filter, self.buf, self.topic_at, self.topic_end)
+
+    # Reads the body of a PUBLISH; None, or what is wrong with it.
+    def parse(self, first, length, have):
+        self.qos = first >> 1 & 3
+        self.retain = bool(first & packets.RETAIN)
+        self.dup = bool(first & packets.DUP)
+        self.topic_end = 2 + packets.get_u16(self.buf, 0) if have >= 2 else 2
+        self.payload_at = self.topic_end + (2 if self.qos else 0)
+        self.payload_end = length
+        if self.qos == 3 or self.qos == 0 and self.dup:
+            return "bad_flags"
+        if self.payload_at > have:
+            return "bad_publish" if have == length else "topic_too_long"
+        if not packets.is_topic(self.buf, 2, self.topic_end):
+            return "bad_topic"
+        self.packet_id = packets.get_u16(self.buf, self.topic_end) if self.qos else 0
+        if self.qos and not self.packet_id:
+            return "bad_packet_id"
+        return None
+
+
+class Session:
+    """outbox: an Outbox. rx_len: longest packet body kept, bytes. unacked_max_len: bytes in flight."""
+
+    def __init__(self, outbox, rx_len=limits.RX_LEN, window=limits.WINDOW, unacked_max_len=65535):
+        self.outbox = outbox
+        self.on_message = None  # f(message)
+        self.on_ack = None  # f(packet_id): the hub has a QoS 1 message
+        self.on_suback = None  # f(packet_id, index, code): for each filter; code 128 is a refusal
+        self.on_unsuback = None  # f(packet_id)
+        self.paused = False  # set by the owner: leave the outbox alone for now
+        self.oversized = 0  # messages not delivered because they are longer than rx_len
+        self.reader = Reader(rx_len)
+        self._rx_len = rx_len
+        self._message = Message(self.reader.body)
+        self._control = bytearray(limits.CONTROL_LEN)
+        self._ack = bytearray(4)
+        self._acks = array("H", [0] * _ACKS)  # packet ids to acknowledge
+        self._window = window
+        self._ids = array("H", [0] * window)  # packet id of each message in flight, 0: free
+        self._records = array("H", [0] * window)  # its record in the outbox
+        self._times = array("i", [0] * window)  # when it was sent
+        self._unacked_max_len = unacked_max_len
+        self._last_id = 0
+        self._reset()
+
+    # -- connection --------------------------------------------------------------------------
+
+    # Begins a connection over a new byte stream. client_id, user, password: bytes (the last two or
+    # None); will: None or (topic, payload, qos, retain). Raises ValueError if it does not fit.
+    def connect(self, now_ms, client_id, user, password, keepalive_s, clean, will):
+        self.close()
+        length = packets.connect_len(client_id, user, password, will)[0]
+        self._check_fits("CONNECT", length)
+        packets.put_connect(self._control, client_id, user, password, keepalive_s, clean, will)
+        self._control_len = length
+        self._keepalive_ms = keepalive_s * 1000
+        self.state = CONNECTING
+        self._rx_ms = self._tx_ms = self._wait_ms = now_ms
+
+    # Forgets the connection; the outbox will send again what was not acknowledged.
+    def close(self):
+        self.outbox.rewind()
+        self._reset()
+
+    def _reset(self):
+        self.state = IDLE
+        self.error = None
+        self.connack_code = -1
+        self.session_present = False
+        self.reader.reset()
+        self._name(self._control, 0, 0)
+        self._loose = -1  # the record that tx names, if it is of QoS 0
+        self._control_len = 0
+        self._acks_len = 0
+        self._waits_for = 0  # CONNACK aside: SUBACK or UNSUBACK, for packet _wait_id, since _wait_ms
+        self._wait_id = 0
+        self._pinging = False  # since _ping_ms
+        self._want_ping = False
+        self._unacked_len = 0  # QoS 1 bytes in flight, TLS overhead included
+        self._loose_len = 0  # QoS 0 bytes since the last answered ping: nothing else acknowledges them
+        self._pinged_len = 0  # those of them that the ping under way will answer for
+        self.in_flight = 0
+        self._keepalive_ms = 0
+        for i in range(self._window):
+            self._ids[i] = 0
+
+    def fail(self, reason):
+        if self.state != DEAD:
+            self.state = DEAD
+            self.error = reason
+
+    def _check_fits(self, what, length):
+        if length > len(self._control):
+            raise ValueError("%s of %d bytes, expected at most %d" % (what, length, len(self._control)))
+
+    # Has the whole CONNECT been written (so, over TLS, is the handshake done)?
+    def connect_sent(self):
+        return not self._control_len or self.state != CONNECTING
+
+    # -- what the owner asks for -------------------------------------------------------------
+
+    # SUBSCRIBE or UNSUBSCRIBE (kind) with a list of (filter bytes, qos). Returns the packet id, 0
+    # while that cannot be sent yet.
+    def subscribe(self, kind, filters, now_ms):
+        self._check_fits("SUBSCRIBE", packets.subscribe_len(kind, filters)[0])
+        if self.state != UP or self._waits_for or self._control_len:
+            return 0
+        self._wait_id = self._new_id()
+        self._waits_for = packets.SUBACK if kind == packets.SUBSCRIBE else packets.UNSUBACK
+        self._wait_ms = now_ms
+        self._control_len = packets.put_subscribe(self._control, kind, self._wait_id, filters)
+        return self._wait_id
+
+    # A QoS 0 message that overtakes the outbox (presence). False while it cannot be sent yet.
+    def announce(self, topic, payload, retain):
+        self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 0))
+        if self.state != UP or self._control_len:
+            return False
+        self._control_len = packets.put_publish(self._control, 0, topic, payload, 0, retain)
+        return True
+
+    # Asks the hub for a sign of life, whatever the keep-alive says.
+    def ping(self):
+        self._want_ping = True
+
+    # DISCONNECT as the last packet: the hub then drops the will (3.14). False: not connected, or
+    # in the middle of another packet, whose end the hub would miss.
+    def disconnect(self):
+        if self.state != UP or self.tx_len:
+            return False
+        self.fail("disconnected")
+        self._name(packets.DISCONNECT_PACKET, 0, 2)
+        return True
+
+    # -- bytes out ---------------------------------------------------------------------------
+
+    # Is there something to write? Then tx_buf, tx_at, tx_len name it.
+    def tx(self, now_ms):
+        if self.tx_len:
+            return True
+        if self.state != UP and self.state != CONNECTING:
+            return False
+        if self._control_len:
+            self._name(self._control, 0, self._control_len)
+        elif self.state == CONNECTING:
+            return False
+        elif self._acks_len:
+            self._name_ack()
+        elif self._ping_due(now_ms):
+            self._name_ping(now_ms)
+        else:
+            self._name_record(now_ms)
+        self._offer_ms = now_ms
+        return self.tx_len > 0
+
+    # n bytes of what tx named were written.
+    def sent(self, n, now_ms):
+        self.tx_at += n
+        self.tx_len -= n
+        self._tx_ms = self._offer_ms = now_ms
+        if self.tx_len:
+            return
+        if self.tx_buf is self._control:
+            self._control_len = 0
+            self._wait_ms = now_ms
+        elif self._loose >= 0:
+            self.outbox.done(self._loose)
+            self._loose = -1
+
+    def _name(self, buf, at, length):
+        self.tx_buf = buf
+        self.tx_at = at
+        self.tx_len = length
+
+    def _name_ack(self):
+        acks = self._acks
+        packets.put_ack(self._ack, packets.PUBACK, acks[0])
+        self._acks_len -= 1
+        for i in range(self._acks_len):
+            acks[i] = acks[i + 1]
+        self._name(self._ack, 0, 4)
+
+    # A ping is due when nothing came, or nothing went, for half the keep-alive, and when QoS 0
+    # messages fill half of what may be unacknowledged: PINGRESP is what acknowledges them.
+    def _ping_due(self, now_ms):
+        if self._pinging:
+            return False
+        if self._want_ping or self._loose_len * 2 > self._unacked_max_len:
+            return True
+        return self._keepalive_ms > 0 and self._idle_ms(now_ms) * 2 >= self._keepalive_ms
+
+    def _idle_ms(self, now_ms):
+        return max(ticks.diff(now_ms, self._rx_ms), ticks.diff(now_ms, self._tx_ms))
+
+    def _name_ping(self, now_ms):
+        self._want_ping = False
+        self._pinging = True
+        self._ping_ms = now_ms
+        self._pinged_len = self._loose_len
+        self._name(packets.PINGREQ_PACKET, 0, 2)
+
+    def _name_record(self, now_ms):
+        outbox = self.outbox
+        record = outbox.peek()
+        if record < 0 or self.paused:
+            return
+        at = outbox.packet_at(record)
+        cost = outbox.packet_len(record) + limits.TLS_RECORD_LEN
+        used = self._unacked_len + self._loose_len
+        if used and used + cost > self._unacked_max_len:
+            return
+        if packets.publish_qos(outbox.buf, at):
+            if self.in_flight == self._window:
+                return
+            self._track(record, at, now_ms)
+            self._unacked_len += cost
+        else:
+            self._loose_len += cost
+            self._loose = record
+        outbox.sent(record)
+        self._name(outbox.buf, at, outbox.packet_len(record))
+
+    def _track(self, record, at, now_ms):
+        packet_id = self._new_id()
+        slot = self._slot(0)
+        self._ids[slot] = packet_id
+        self._records[slot] = record
+        self._times[slot] = now_ms
+        self.in_flight += 1
+        packets.set_publish_id(self.outbox.buf, at, packet_id)
+
+    # Which slot holds this packet id (0: a free one); -1 if none does.
+    def _slot(self, packet_id):
+        for i in range(self._window):
+            if self._ids[i] == packet_id:
+                return i
+        return -1
+
+    # 1..65535, none that is in use (2.3.1).
+    def _new_id(self):
+        while True:
+            self._last_id = self._last_id % 65535 + 1
+            if self._slot(self._last_id) < 0 and self._last_id != self._wait_id:
+                return self._last_id
+
+    # -- bytes in ----------------------------------------------------------------------------
+
+    # False while more acknowledgements are owed than can be remembered.
+    def may_read(self):
+        return self._acks_len < _ACKS and (self.state == UP or self.state == CONNECTING)
+
+    # n > 0 bytes were read into reader.into. Handlers run from here; what they raise comes out of
+    # here, with the session in order (the message counts as delivered).
+    def received(self, n, now_ms):
+        self._rx_ms = now_ms
+        if self.reader.received(n):
+            self._packet(self.reader.first, self.reader.length)
+        elif self.reader.error:
+            self.fail(self.reader.error)
+
+    def _packet(self, first, length):
+        kind = first & 0xF0
+        if self.state == CONNECTING:
+            self._connack(first, length)
+        elif kind == packets.PUBLISH:
+            self._publish(first, length)
+        elif first & 15:
+            self.fail("bad_flags")
+        elif self.reader.cut:
+            self.fail("packet_too_long")
+        elif kind == packets.PUBACK:
+            self._puback(length)
+        elif kind == packets.PINGRESP:
+            self._pingresp(length)
+        elif kind == packets.SUBACK or kind == packets.UNSUBACK:
+            self._suback(kind, length)
+        else:
+            self.fail("unexpected_packet")
+
+    def _connack(self, first, length):
+        body = self.reader.body
+        if first != packets.CONNACK or length != 2 or body[0] > 1 or body[0] and body[1]:
+            self.fail("bad_connack")
+            return
+        self.connack_code = body[1]
+        self.session_present = body[0] == 1
+        if body[1]:
+            self.fail("refused")
+        else:
+            self.state = UP
+
+    def _publish(self, first, length):
+        message = self._message
+        error = message.parse(first, length, min(length, self._rx_len))
+        if error or message.qos == 2:  # never granted: nothing here asks for QoS 2
+            self.fail(error or "bad_qos")
+            return
+        if message.qos:
+            self._acks[self._acks_len] = message.packet_id
+            self._acks_len += 1
+        # A message too long for the buffer is acknowledged, or it would come again for ever.
+        if self.reader.cut:
+            self.oversized += 1
+        elif self.on_message:
+            self.on_message(message)
+
+    def _puback(self, length):
+        packet_id = packets.get_u16(self.reader.body, 0)
+        if length != 2 or not packet_id:
+            self.fail("bad_puback")
+            return
+        slot = self._slot(packet_id)
+        if slot < 0:  # answered before: a re-sent message has two acknowledgements
+            return
+        record = self._records[slot]
+        self._ids[slot] = 0
+        self.in_flight -= 1
+        self._unacked_len -= self.outbox.packet_len(record) + limits.TLS_RECORD_LEN
+        self.outbox.done(record)
+        if self.on_ack:
+            self.on_ack(packet_id)
+
+    def _pingresp(self, length):
+        if length:
+            self.fail("bad_pingresp")
+            return
+        self._pinging = False
+        self._loose_len -= self._pinged_len
+        self._pinged_len = 0
+
+    def _suback(self, kind, length):
+        body = self.reader.body
+        bad = length < 3 if kind == packets.SUBACK else length != 2
+        if bad or kind != self._waits_for or packets.get_u16(body, 0) != self._wait_id:
+            self.fail("bad_suback")
+            return
+        packet_id = self._wait_id
+        self._waits_for = self._wait_id = 0
+        if kind == packets.UNSUBACK:
+            if self.on_unsuback:
+                self.on_unsuback(packet_id)
+            return
+        for i in range(2, length):
+            if body[i] > 2 and body[i] != 128:
+                self.fail("bad_suback")
+            elif self.on_suback:
+                self.on_suback(packet_id, i - 2, body[i])
+
+    # -- time --------------------------------------------------------------------------------
+
+    # Fails the session when a deadline has passed. Returns milliseconds until the next deadline or
+    # ping; a very large number when there is none.
+    def check(self, now_ms):
+        left = ticks.MASK >> 2
+        if self.state == CONNECTING:
+            if not self._control_len:
+                left = self._deadline("connack_timeout", self._wait_ms, limits.CONNACK_MS, left, now_ms)
+            return left
+        if self.state != UP:
+            return left
+        if self.tx_len:
+            left = self._deadline("write_timeout", self._offer_ms, limits.WRITE_MS, left, now_ms)
+        if self._waits_for:
+            left = self._deadline("suback_timeout", self._wait_ms, limits.SUBACK_MS, left, now_ms)
+        if self._pinging:
+            left = self._deadline("ping_timeout", self._ping_ms, limits.PING_REPLY_MS, left, now_ms)
+        elif self._keepalive_ms:
+            left = min(left, max(0, self._keepalive_ms // 2 - self._idle_ms(now_ms)))
+        if self.in_flight:
+            for i in range(self._window):
+                if self._ids[i]:
+                    left = self._deadline("puback_timeout", self._times[i], limits.PUBACK_MS, left, now_ms)
+        return left
+
+    def _deadline(self, reason, since_ms, limit_ms, left, now_ms):
+        due = limit_ms - ticks.diff(now_ms, since_ms)
+        if due <= 0:
+            self.fail(reason)
+            return 0
+        return min(left, due)
