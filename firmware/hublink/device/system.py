@@ -1,0 +1,42 @@
+# Time, chance and memory as the board gives them: the only place the firmware asks for these.
+import gc
+import os
+import time
+
+from .. import ticks
+
+_uptime_s = 0
+_since_ms = -1
+
+
+# Milliseconds in the range of ticks.py, whatever the port's own period is.
+def now_ms():
+    return time.ticks_ms() & ticks.MASK
+
+
+# Seconds since the first call; to be called at least once in six days, because ticks wrap.
+def uptime_s():
+    global _uptime_s, _since_ms
+    now = now_ms()
+    if _since_ms < 0:
+        _since_ms = now
+    seconds = ticks.diff(now, _since_ms) // 1000
+    _uptime_s += seconds
+    _since_ms = ticks.add(_since_ms, seconds * 1000)
+    return _uptime_s
+
+
+def sleep_ms(n):
+    time.sleep_ms(n)
+
+
+# 30 random bits.
+def random30():
+    b = os.urandom(4)
+    return b[0] << 22 | b[1] << 14 | b[2] << 6 | b[3] >> 2
+
+
+# Frees what can be freed; returns the free bytes of the Python heap.
+def collect():
+    gc.collect()
+    return gc.mem_free()
