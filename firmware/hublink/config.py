@@ -1,0 +1,219 @@
+# The one configuration file: what may be in it, checked completely, the same on desk and device.
+# Pure. Every complaint names the setting, what was given and what is expected. Unknown settings are
+# refused, so a misspelt one cannot silently leave its default in force; none switches verification off.
+import json
+
+from . import hubs, limits
+from .protocol import packets
+
+# (setting, kind, default or None if it must be given, lowest, highest). Lengths for texts, numbers
+# of entries for lists. A kind that is a tuple lists the allowed texts.
+_TOP = (
+    ("device", "name", None, 1, 64),
+    ("wifi", "section", {}, 0, 0),
+    ("clock", "section", {}, 0, 0),
+    ("dns", "section", {}, 0, 0),
+    ("hub", "section", {}, 0, 0),
+    ("tls", "section", {}, 0, 0),
+    ("telemetry", "section", {}, 0, 0),
+    ("memory", "section", {}, 0, 0),
+)
+_SECTIONS = {
+    "wifi": (
+        ("networks", "networks", [], 0, 8),
+        ("country", "text", "", 0, 2),
+        ("hostname", "text", "{device}", 1, 32),
+    ),
+    "clock": (("servers", "servers", ["pool.ntp.org"], 0, 4),),
+    "dns": (("servers", "servers", [], 0, 4),),
+    "tls": (
+        ("ca", "files", None, 1, 4),
+        ("cert", "text", None, 1, 128),
+        ("key", "text", None, 1, 128),
+    ),
+    "telemetry": (
+        ("qos", "number", 1, 0, 1),
+        ("vitals_s", "number", limits.VITALS_S, 0, 86400),
+    ),
+    "memory": (
+        ("outbox_len", "number", limits.OUTBOX_LEN, 512, 65536),
+        ("receive_len", "number", limits.RX_LEN, 256, 65536),
+        ("window", "number", limits.WINDOW, 1, 16),
+    ),
+}
+_HUB = (
+    ("type", hubs.NAMES, None, 0, 0),
+    ("host", "host", None, 1, 253),
+    ("port", "number", 8883, 1, 65535),
+    ("keepalive_s", "number", limits.KEEPALIVE_S, limits.KEEPALIVE_MIN_S, limits.KEEPALIVE_MAX_S),
+)
+_NETWORK = (("ssid", "text", None, 1, 32), ("password", "text", "", 0, 63))
+
+
+class ConfigError(ValueError):
+    """All that is wrong with a configuration, one sentence a line."""
+
+
+# The configuration with all defaults filled in, from the file's bytes. ConfigError if it is no good.
+def parse(data):
+    try:
+        given = json.loads(data)
+    except ValueError as e:
+        raise ConfigError("the configuration is not JSON: %s" % e)
+    wrong = []
+    config = _section("", given, _TOP, wrong)
+    for name, fields in _SECTIONS.items():
+        config[name] = _section(name + ".", config.get(name, {}), fields, wrong)
+    config["hub"] = _hub(config.get("hub", {}), wrong)
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return config
+
+
+# Complains about certificates and keys that cannot be used. read: f(name) -> bytes, or OSError.
+# Returns {"ca": [bytes], "cert": bytes, "key": bytes}.
+def read_credentials(config, read):
+    wrong = []
+    found = {
+        "ca": [_der("tls.ca", name, read, wrong) for name in config["tls"]["ca"]],
+        "cert": _der("tls.cert", config["tls"]["cert"], read, wrong),
+        "key": _der("tls.key", config["tls"]["key"], read, wrong),
+    }
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return found
+
+
+def _der(setting, name, read, wrong):
+    try:
+        data = read(name)
+    except OSError:
+        wrong.append("%s: %s cannot be read, expected a DER file beside the configuration" % (setting, name))
+        return b""
+    if b"-----BEGIN" in data[:64]:
+        wrong.append("%s: %s is PEM, expected DER (openssl converts: -outform DER)" % (setting, name))
+    elif len(data) < 64 or data[0] != 0x30 or data[1] & 0x80 == 0 or not _whole(data):
+        wrong.append("%s: %s is damaged or not DER, expected one DER structure" % (setting, name))
+    return data
+
+
+# Is the length that a DER structure declares the length that is there? A trailing newline is let pass.
+def _whole(data):
+    n = data[1] & 0x7F
+    return n in (1, 2) and int.from_bytes(data[2 : 2 + n], "big") + 2 + n in (len(data), len(data) - 1)
+
+
+def _hub(given, wrong):
+    if not isinstance(given, dict):
+        return _section("hub.", given, _HUB, wrong)
+    if given.get("type") in hubs.NAMES:
+        return _section("hub.", given, _HUB + hubs.module(given["type"]).FIELDS, wrong)
+    # The other settings cannot be judged while the type is not known.
+    return _section("hub.", {k: given[k] for k in given if k == "type"}, _HUB[:1], wrong)
+
+
+def _section(prefix, given, fields, wrong):
+    if not isinstance(given, dict):
+        wrong.append("%s: %s, expected an object of settings" % (prefix[:-1] or "configuration", _show(given)))
+        return {}
+    known = [field[0] for field in fields]
+    for name in given:
+        if name not in known:
+            wrong.append("%s%s: unknown setting, expected one of %s" % (prefix, name, ", ".join(known)))
+    out = {}
+    for name, kind, default, low, high in fields:
+        if name in given:
+            out[name] = _value(prefix + name, given[name], kind, low, high, wrong)
+        elif default is None:
+            wrong.append("%s%s: missing, expected %s" % (prefix, name, _expected(kind, low, high)))
+        else:
+            out[name] = default
+    return out
+
+
+def _value(setting, value, kind, low, high, wrong):
+    if kind == "section":
+        return value
+    if isinstance(kind, tuple):
+        good = value in kind
+    else:
+        good = _CHECKS[kind](value, low, high)
+    if not good:
+        wrong.append("%s: %s, expected %s" % (setting, _show(value), _expected(kind, low, high)))
+    elif kind == "networks":
+        value = [_section("%s[%d]." % (setting, i), each, _NETWORK, wrong) for i, each in enumerate(value)]
+    return value
+
+
+def _is_text(value, low, high):
+    return isinstance(value, str) and low <= len(value.encode()) <= high
+
+
+def _is_number(value, low, high):
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_name(value, low, high):
+    return _is_text(value, low, high) and not any(c in value for c in "/+#{} \t\n")
+
+
+def _is_topic(value, low, high):
+    return _is_text(value, low, high) and packets.is_topic(value.encode(), 0, len(value.encode()))
+
+
+def _is_filter(value, low, high):
+    return _is_text(value, low, high) and (value == "" or packets.is_filter(value.encode()))
+
+
+def _is_host(value, low, high):
+    return _is_text(value, low, high) and all(0 < len(label) < 64 for label in value.split("."))
+
+
+def _is_server(value):
+    if not isinstance(value, str):
+        return False
+    host, colon, port = value.partition(":")
+    return _is_host(host, 1, 253) and (not colon or port.isdigit() and 0 < int(port) < 65536)
+
+
+def _is_list(value, low, high):
+    return isinstance(value, list) and low <= len(value) <= high
+
+
+_CHECKS = {
+    "text": _is_text,
+    "number": _is_number,
+    "flag": lambda value, low, high: isinstance(value, bool),
+    "name": _is_name,
+    "topic": _is_topic,
+    "filter": _is_filter,
+    "host": lambda value, low, high: _is_host(value, low, high) and ":" not in value and "/" not in value,
+    "servers": lambda value, low, high: _is_list(value, low, high) and all(_is_server(v) for v in value),
+    "files": lambda value, low, high: _is_list(value, low, high) and all(_is_text(v, 1, 128) for v in value),
+    "networks": _is_list,
+}
+_EXPECTED = {
+    "text": "a text of %d to %d bytes",
+    "number": "a whole number from %d to %d",
+    "flag": "true or false",
+    "name": "a name of %d to %d bytes without / + # { } or spaces",
+    "topic": "a topic of %d to %d bytes without + and #",
+    "filter": "a topic filter of %d to %d bytes",
+    "host": "a host name or IPv4 address of %d to %d bytes",
+    "servers": 'a list of %d to %d texts "host" or "host:port"',
+    "files": "a list of %d to %d file names",
+    "networks": "a list of %d to %d objects with ssid and password",
+    "section": "an object of settings",
+}
+
+
+def _expected(kind, low, high):
+    if isinstance(kind, tuple):
+        return "one of " + ", ".join(kind)
+    text = _EXPECTED[kind]
+    return text % (low, high) if "%" in text else text
+
+
+def _show(value):
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,9 @@
+# One module per hub; each has FIELDS (its settings, see config.py) and a class Hub. Pure.
+NAMES = ("generic", "scaleway")
+
+
+# The module of the hub of that name, loaded when it is asked for; ValueError if there is none.
+def module(name):
+    if name not in NAMES:
+        raise ValueError("expected one of " + ", ".join(NAMES))
+    return __import__("hublink.hubs." + name, None, None, (name,))

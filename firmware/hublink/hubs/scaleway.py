@@ -1,0 +1,95 @@
+# Scaleway IoT Hub: topics are free, its Hub Events arrive under a prefix of their own
+# (scaleway/docs-content pages/iot-hub: devices.mdx, hubs.mdx, how-to/understand-event-messages.mdx).
+import json
+
+from ..events import Event, unparsed
+from . import generic
+
+FIELDS = (
+    ("device_id", "text", None, 1, 36),
+    ("plan", ("shared", "dedicated"), "shared", 0, 0),
+    ("events_prefix", "topic", "$SCW/events", 1, 128),
+    ("telemetry_topic", "topic", "{device}/telemetry", 1, 256),
+    ("status_topic", "topic", "{device}/status", 1, 256),
+)
+
+# Beginning of the message -> code; the documentation writes what varies in capitals.
+_CODES = (
+    ("cannot read MQTT header", "mqtt.read_header"),
+    ("cannot write MQTT packet", "mqtt.write_packet"),
+    ("cannot decode MQTT header", "mqtt.decode_header"),
+    ("failed to unpack message body", "mqtt.unpack_body"),
+    ("unknown MQTT message type", "mqtt.bad_type"),
+    ("invalid MQTT QoS value", "mqtt.bad_qos"),
+    ("empty topics are not authorized", "mqtt.empty_topic"),
+    ("invalid device certificate", "sec.bad_certificate"),
+    ("mutual TLS authentication is required", "sec.mtls_required"),
+    ("unauthorized topic", "sec.topic_denied"),
+    ("hub is not ready", "hub.not_ready"),
+    ("hub is deleted", "hub.deleted"),
+    ("hub is locked", "hub.locked"),
+    ("hub product plan has changed", "hub.plan_changed"),
+    ("device is deleted", "dev.deleted"),
+    ("device is not enabled", "dev.disabled"),
+    ("device security has changed", "dev.security_changed"),
+    ("device was auto-provisioned", "prov.created"),
+    ("certificate common name cannot be empty", "prov.empty_cn"),
+    ("could not identify device", "prov.unknown_device"),
+    ('service level: "clean session"', "plan.clean_session"),
+    ("service level: publishing retained", "plan.retain"),
+    ("service level: publishing QoS 2", "plan.qos2"),
+    ("service level: subscribing with QoS", "plan.sub_qos"),
+    ("service level: message payload", "plan.payload"),
+    ("failed to connect to database", "route.db_connect"),
+    ("failed to prepare '", "route.db_prepare"),
+    ("failed to execute query", "route.db_execute"),
+)
+_SEVERITIES = {"error": "error", "warn": "warning", "warning": "warning", "info": "info", "debug": "debug"}
+
+
+class Hub(generic.Hub):
+    """settings: config["hub"], checked. device: the device's name."""
+
+    NAME = "scaleway"
+
+    def __init__(self, settings, device):
+        super().__init__(settings, device)
+        self.retain = settings["plan"] == "dedicated"
+
+    # The identity is the certificate's; the device id goes into both fields that can carry it.
+    def credentials(self):
+        device_id = self._bytes("device_id")
+        return device_id, device_id, None
+
+    def subscriptions(self):
+        return [(self._bytes("events_prefix") + b"/#", 0)]
+
+    def event(self, topic, payload):
+        try:
+            raw = json.loads(payload)
+            message = raw["msg"]
+            object_id = raw["object-id"]
+            message.startswith("")  # a text, or this raises too
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+            return unparsed(self.NAME, payload)
+        return Event(
+            self.NAME, _severity(raw, topic), _code(message), raw.get("object-type"), object_id,
+            message, raw.get("packet"), raw.get("time"), raw,
+        )  # fmt: skip
+
+
+def _code(message):
+    for start, code in _CODES:
+        if message.startswith(start):
+            return code
+    return "route.s3" if " s3 bucket write failed." in message else "scw.other"
+
+
+# The payload's word; else the topic's, which has it first or last of the levels behind the prefix.
+def _severity(raw, topic):
+    words = [raw.get("severity")]
+    words.extend(topic.decode().split("/"))
+    for word in words:
+        if isinstance(word, str) and word in _SEVERITIES:
+            return _SEVERITIES[word]
+    return "error"
