@@ -1,0 +1,262 @@
+# What each state of the link does: joins Wi-Fi, sets the clock, connects, subscribes, stays online.
+# One of the two modules that see both the pure side and the edges; node.py is the other.
+import json
+
+from . import VERSION, limits, link, ticks
+from .backoff import Backoff
+from .device import system
+from .net import connection, tls
+from .net.clock import Clock
+from .net.mqtt import MQTTClient
+from .net.resolver import Resolver
+from .net.wifi import Wifi
+from .protocol import packets
+
+# Reasons that only the right time can mend: the clock is asked again before the next try.
+_DATES = ("certificate_expired", "certificate_not_yet_valid")
+# Failures in a row on a network that says it is up, before it is left and joined anew: both Wi-Fi
+# drivers report a link that is long gone (platform-facts 2.4).
+_LEAVE_AFTER = 3
+# With less free heap a bad signature may be a failed allocation (platform-facts section 0, rule 5).
+_TLS_HEAP_LEN = 45000
+# How often a state is looked at that no arriving byte can end.
+_POLL_MS = 20
+
+
+class Uplink:
+    """The connection of one device.
+
+    board: the board module; settings: the checked configuration; files: its credentials; notes: a
+    storage.Notes; on_message: f(message); trouble: f(reason, detail); log: f(text).
+    """
+
+    def __init__(self, board, settings, files, hub, outbox, notes, on_message, trouble, log):
+        self._board = board
+        self.hub = hub
+        self._notes = notes
+        self._trouble = trouble
+        self._log = log
+        self._build_network(settings)
+        self._build_client(settings, files, outbox)
+        session = self.client.session
+        session.on_message = on_message
+        session.on_suback = self._suback
+        self._backoff = Backoff(limits.BACKOFF_BASE_MS, limits.BACKOFF_CAP_MS)
+        self.link = link.Link(self._backoff, limits.STABLE_MS, system.now_ms())
+        self._steps = (self._down, self._wifi, self._clock, self._hub, self._online)
+        self._failures = 0  # in a row, behind Wi-Fi
+        self._syncing = False  # the clock is being asked while online
+        self._sync_ms = None  # when it last was
+        self._now_ms = system.now_ms()
+        self._uptime_s = 0
+
+    def _build_network(self, settings):
+        wifi = settings["wifi"]
+        networks = [(n["ssid"], n["password"] or None) for n in wifi["networks"]]
+        hostname = wifi["hostname"].replace("{device}", settings["device"])
+        self.wifi = Wifi(self._board, networks or [("", None)], hostname, wifi["country"])
+        self._resolver = Resolver(
+            settings["dns"]["servers"], self.wifi.dns_servers, self._board.GETADDRINFO_BOUNDED
+        )
+        floor_s = max(limits.CLOCK_FLOOR_S, self._notes.values.get("floor_s", 0))
+        self.clock = Clock(self._board.set_rtc, settings["clock"]["servers"], floor_s)
+
+    def _build_client(self, settings, files, outbox):
+        board = self._board
+        to, memory = settings["hub"], settings["memory"]
+        client_id, user, password = self.hub.credentials()
+        self.client = MQTTClient(
+            client_id,
+            to["host"],
+            to["port"],
+            user,
+            password,
+            to["keepalive_s"],
+            tls.make_context(files["ca"], files["cert"], files["key"]),
+            outbox=outbox,
+            resolver=self._resolver,
+            reserve=tls.Reserve(board.TLS_RESERVE),
+            heap_low=lambda: board.TLS_IN_HEAP and system.collect() < _TLS_HEAP_LEN,
+            rx_len=memory["receive_len"],
+            window=memory["window"],
+            unacked_max_len=board.UNACKED_MAX_LEN,
+        )
+        will = self.hub.will()
+        if will:
+            topic, payload, qos, retain = will
+            self.client.set_last_will(topic, payload, retain, qos)
+
+    # One turn; returns for how many ms nothing needs doing unless bytes arrive.
+    def step(self, now_ms):
+        self._now_ms = now_ms
+        self._uptime_s = system.uptime_s()
+        return self._steps[self.link.state](now_ms)
+
+    # Sleeps for wait_ms, or until bytes can be moved.
+    def wait(self, wait_ms):
+        if wait_ms and not self.client.connection.wait(wait_ms):
+            system.sleep_ms(wait_ms)
+
+    # Says goodbye: the hub hears that the device left on purpose, and drops the will.
+    def close(self):
+        now_ms = system.now_ms()
+        if self.link.state == link.ONLINE:
+            self._announce(b'{"online":false}')
+            self.client.poll(now_ms, self._uptime_s)
+        self.client.connection.close(now_ms, True)
+        if self.link.state != link.DOWN:
+            self.link.event(link.FAILED, now_ms, "closed", 0)
+
+    def _announce(self, payload):
+        return self.client.session.announce(self.hub.status_topic, payload, self.hub.retain)
+
+    # -- going on ----------------------------------------------------------------------------
+
+    def _go(self, event, now_ms):
+        before = link.NAMES[self.link.state]
+        self.link.event(event, now_ms)
+        self._log("link %s -> %s" % (before, link.NAMES[self.link.state]))
+        return 0
+
+    def _fail(self, reason, now_ms, detail=None):
+        before = link.NAMES[self.link.state]
+        self._trouble(reason, detail)
+        self.client.connection.close(now_ms)
+        self.clock.stop()
+        self.link.event(link.FAILED, now_ms, reason, system.random30())
+        self._log("link %s -> DOWN: %s; again in %d ms" % (before, reason, self.link.delay_ms))
+        return 0
+
+    # -- state by state ----------------------------------------------------------------------
+
+    def _down(self, now_ms):
+        idle_ms = self.link.due_in(now_ms)
+        if idle_ms:
+            return idle_ms
+        system.collect()
+        self.wifi.start(now_ms)
+        return self._go(link.DUE, now_ms)
+
+    def _wifi(self, now_ms):
+        answer = self.wifi.poll(now_ms)
+        if answer is None:
+            return _POLL_MS
+        if answer:
+            return self._fail(answer, now_ms)
+        if self.clock.stale:
+            self.clock.start()
+        return self._go(link.WIFI_UP, now_ms)
+
+    def _clock(self, now_ms):
+        if self.clock.stale:
+            answer = self.clock.poll(now_ms, self._uptime_s, self._resolver)
+            if answer is None:
+                return _POLL_MS
+            if answer and not self.clock.trusted:
+                return self._fail(answer, now_ms)
+            self._clock_answered(answer, now_ms)
+        self._announced = False
+        self._asked = False
+        self._answered = False
+        self._refused = False
+        # Telemetry waits for the subscriptions, so that what the hub says about it is heard.
+        self.client.session.paused = True
+        self.client.start(now_ms, self.hub.CLEAN_SESSION)
+        return self._go(link.CLOCK_SET, now_ms)
+
+    def _hub(self, now_ms):
+        state = self._poll(now_ms)
+        if state == connection.BROKEN:
+            return self._broken(now_ms)
+        if state == connection.UP and self._subscribed(now_ms):
+            self._failures = 0
+            self.client.session.paused = False
+            return self._go(link.HUB_UP, now_ms)
+        return self.client.connection.due_in(now_ms)
+
+    def _online(self, now_ms):
+        self.link.tick(now_ms)
+        self._keep_clock(now_ms)
+        self._keep_subscriptions(now_ms)
+        if not self._announced:
+            birth = json.dumps({"online": True, "version": VERSION})
+            self._announced = self._announce(birth.encode())
+        if self._poll(now_ms) == connection.BROKEN:
+            return self._broken(now_ms)
+        return _POLL_MS if self._syncing else self.client.connection.due_in(now_ms)
+
+    def _poll(self, now_ms):
+        try:
+            return self.client.poll(now_ms, self._uptime_s)
+        except MemoryError as e:
+            system.collect()
+            return self.client.connection.give_up("out_of_memory", e)
+
+    def _broken(self, now_ms):
+        at = self.client.connection
+        reason = at.error
+        code = self.client.session.connack_code
+        if code > 0:
+            reason = "connack_%d" % code
+        if code > 0 or reason in _DATES:
+            self.clock.stale = True
+            self._backoff.to_cap()
+        self._failures += 1
+        if self._failures % _LEAVE_AFTER == 0:
+            self.wifi.leave()
+        return self._fail(reason, now_ms, at.detail)
+
+    # -- subscriptions -----------------------------------------------------------------------
+
+    # Sends the subscriptions; True once all are answered, whatever the answers.
+    def _subscribed(self, now_ms):
+        if not self._asked:
+            wanted = self.hub.subscriptions()
+            if not wanted:
+                return True
+            self._filters = wanted
+            self._subscribe(now_ms)
+        return self._answered
+
+    def _subscribe(self, now_ms):
+        self._asked = self.client.session.subscribe(packets.SUBSCRIBE, self._filters, now_ms) > 0
+        self._asked_ms = now_ms
+
+    def _suback(self, _packet_id, index, code):
+        if code == 128:
+            self._refused = True
+            self._trouble("subscription_refused", self._filters[index][0].decode())
+        if index == len(self._filters) - 1:
+            self._answered = True
+
+    # A refusal may be mended on the hub's side: ask again now and then.
+    def _keep_subscriptions(self, now_ms):
+        if self._refused and ticks.diff(now_ms, self._asked_ms) >= limits.SUBSCRIBE_AGAIN_MS:
+            self._refused = False
+            self._subscribe(now_ms)
+
+    # -- the clock ---------------------------------------------------------------------------
+
+    # answer: "" or why no server told the time; the clock then is plausible nevertheless.
+    def _clock_answered(self, answer, now_ms):
+        self.clock.stale = False
+        self._sync_ms = now_ms
+        if answer:
+            self._trouble(answer)
+            return
+        self._log("clock %s, was off by %d s" % (self.clock.text(), self.clock.drift_s))
+        if self.clock.now_s() > self._notes.values.get("floor_s", 0) + 86400:
+            self._notes.save(floor_s=self.clock.now_s())
+
+    # Asks for the time again while online, without holding anything up.
+    def _keep_clock(self, now_ms):
+        if self._syncing:
+            answer = self.clock.poll(now_ms, self._uptime_s, self._resolver)
+            if answer is not None:
+                self._syncing = False
+                self._clock_answered(answer, now_ms)
+        elif self.clock.servers and (
+            self._sync_ms is None or ticks.diff(now_ms, self._sync_ms) >= limits.SNTP_AGAIN_MS
+        ):
+            self._syncing = True
+            self.clock.start()
