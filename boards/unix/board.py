@@ -1,0 +1,120 @@
+# The desk as a board: MicroPython's unix port or CPython, run by `hublink run`, which plays the
+# hardware: it enforces the watchdog from outside the process and restarts it after a reset.
+import os
+
+NAME = "unix"
+CONFIG = os.getenv("HUBLINK_CONFIG") or "config.json"
+NEEDS_WIFI = False
+WATCHDOG_MAX_MS = 8388  # the Pico W's, so that what is too slow for it shows on the desk
+GETADDRINFO_BOUNDED = True  # the host's resolver has its own limits
+TLS_IN_HEAP = False
+TLS_RESERVE = ()
+UNACKED_MAX_LEN = 2048  # the Pico W's
+
+_MAINTENANCE = "maintenance.flag"
+_EXIT_RESET = 75  # what `hublink run` takes for machine.reset()
+
+
+class _Wlan:
+    """The desk's network, always joined; with HUBLINK_WIFI_DOWN naming a file, down while it exists."""
+
+    def __init__(self):
+        self._down_file = os.getenv("HUBLINK_WIFI_DOWN")
+
+    def active(self, _on=None):
+        return True
+
+    def connect(self, _ssid, _password):
+        pass
+
+    def disconnect(self):
+        pass
+
+    def isconnected(self):
+        return not self._down_file or not _exists(self._down_file)
+
+    def status(self, _key):
+        raise ValueError("no radio")
+
+    def ifconfig(self):
+        return ("127.0.0.1", "255.0.0.0", "0.0.0.0", "0.0.0.0")
+
+
+def _exists(name):
+    try:
+        os.stat(name)
+    except OSError:
+        return False
+    return True
+
+
+def prepare_radio(_hostname, _country):
+    pass
+
+
+def wlan():
+    return _Wlan()
+
+
+def configure_radio(_wlan):
+    pass
+
+
+def restart_radio(_wlan):
+    pass
+
+
+def wifi_trouble(_wlan):
+    return "wifi_timeout"
+
+
+# The host's clock is not ours to set; the caller keeps the difference.
+def set_rtc(_unix_s):
+    return False
+
+
+class _Watchdog:
+    def __init__(self, path, timeout_ms):
+        self._pipe = open(path, "wb")
+        self._write(b"start %d\n" % timeout_ms)
+
+    def feed(self):
+        self._write(b".")
+
+    def _write(self, data):
+        self._pipe.write(data)
+        self._pipe.flush()
+
+
+class _NoWatchdog:
+    def feed(self):
+        pass
+
+
+# Outside `hublink run` nobody listens, and nothing bites.
+def watchdog(timeout_ms):
+    path = os.getenv("HUBLINK_WATCHDOG")
+    return _Watchdog(path, timeout_ms) if path else _NoWatchdog()
+
+
+def reset():
+    raise SystemExit(_EXIT_RESET)
+
+
+def reset_cause():
+    return os.getenv("HUBLINK_RESET_CAUSE") or "power_on"
+
+
+def maintenance():
+    return _exists(_MAINTENANCE)
+
+
+def set_maintenance(on):
+    if on:
+        open(_MAINTENANCE, "w").close()
+    elif maintenance():
+        os.remove(_MAINTENANCE)
+
+
+def temperature_c():
+    return None
