@@ -75,15 +75,11 @@ def set_rtc(_unix_s):
 
 class _Watchdog:
     def __init__(self, path, timeout_ms):
-        self._pipe = open(path, "wb")
-        self._write(b"start %d\n" % timeout_ms)
+        self._pipe = open(path, "wb", 0)
+        self._pipe.write(b"start %d\n" % timeout_ms)
 
     def feed(self):
-        self._write(b".")
-
-    def _write(self, data):
-        self._pipe.write(data)
-        self._pipe.flush()
+        self._pipe.write(b".")
 
 
 class _NoWatchdog:

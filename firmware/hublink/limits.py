@@ -43,6 +43,8 @@ BACKOFF_CAP_MS = const(32000)
 # A connection that held this long starts the next backoff from its base.
 STABLE_MS = const(60000)
 WATCHDOG_MS = const(8388)
+# Before the reset that answers an exception nobody caught, so that its traceback can be read.
+RESET_PAUSE_MS = const(1000)
 
 # -- sizes -------------------------------------------------------------------------------------
 RX_LEN = const(1024)
@@ -56,6 +58,8 @@ TLS_RECORD_LEN = const(29)
 # A node that is told nothing but its name and its hub sends this often.
 VITALS_S = const(60)
 TROUBLES_MAX = const(16)
+# Seconds from one report of troubles to the next.
+TROUBLES_S = const(5)
 EVENT_LEN = const(1024)
 EVENT_TEXT_LEN = const(256)
 CONFIG_LEN = const(8192)

@@ -28,7 +28,8 @@ class Node:
         self._outbox = Outbox(settings["memory"]["outbox_len"])
         self._handlers = events.Handlers()
         self._watchdog = Watchdog(board, limits.WATCHDOG_MS)
-        self._troubles = {}  # reason -> how often, since they were last sent
+        self._troubles = {}  # reason -> how often, since they were last sent at uptime _told_s
+        self._told_s = -limits.TROUBLES_S
         self.last_event = None
         self.event_count = 0
         self.uplink = Uplink(
@@ -76,6 +77,10 @@ class Node:
             if board.NEEDS_WIFI:
                 _log("stopped; the watchdog will reset the board. For a lasting REPL:")
                 _log("import hublink; hublink.maintenance(True)")
+        except Exception as e:  # nobody watches a device in the field: start again
+            system.print_exception(e)
+            system.sleep_ms(limits.RESET_PAUSE_MS)
+            board.reset()
 
     async def serve(self):
         """The same loop under asyncio."""
@@ -121,7 +126,7 @@ class Node:
 
     def _measure(self, now_ms):
         if self._troubles and self.uplink.link.state == link.ONLINE:
-            self._sample("troubles", self._take_troubles)
+            self._tell_troubles()
         idle_ms = limits.SOCKET_STEP_MS
         for schedule in self._telemetry.schedules:
             if schedule.due_in(now_ms) == 0:
@@ -147,9 +152,12 @@ class Node:
         data["failed"] = self.uplink.link.failed_count
         return data
 
-    def _take_troubles(self):
-        troubles, self._troubles = self._troubles, {}
-        return troubles
+    # A sensor that fails ten times a second must not send ten messages a second.
+    def _tell_troubles(self):
+        if system.uptime_s() - self._told_s >= limits.TROUBLES_S:
+            self._told_s = system.uptime_s()
+            troubles, self._troubles = self._troubles, {}
+            self._sample("troubles", lambda: troubles)
 
     # -- what the hub says -------------------------------------------------------------------
 
@@ -172,7 +180,8 @@ class Node:
 
     # Something went wrong that the hub should hear of: a line now, a count in telemetry once online.
     def _trouble(self, reason, detail=None):
-        _log("trouble %s%s" % (reason, ": %s" % (detail,) if detail else ""))
+        text = str(detail or "").strip().replace("\n", "; ")  # TLS gives its reasons a line each
+        _log("trouble %s: %s" % (reason, text) if text else "trouble " + reason)
         if reason in self._troubles or len(self._troubles) < limits.TROUBLES_MAX:
             self._troubles[reason] = self._troubles.get(reason, 0) + 1
 

@@ -47,7 +47,6 @@ class Uplink:
         self._failures = 0  # in a row, behind Wi-Fi
         self._syncing = False  # the clock is being asked while online
         self._sync_ms = None  # when it last was
-        self._now_ms = system.now_ms()
         self._uptime_s = 0
 
     def _build_network(self, settings):
@@ -88,8 +87,10 @@ class Uplink:
 
     # One turn; returns for how many ms nothing needs doing unless bytes arrive.
     def step(self, now_ms):
-        self._now_ms = now_ms
         self._uptime_s = system.uptime_s()
+        # The drivers lie only in one direction: a link they call lost is lost.
+        if self.link.state > link.WIFI and not self.wifi.is_up():
+            return self._fail("wifi_lost", now_ms)
         return self._steps[self.link.state](now_ms)
 
     # Sleeps for wait_ms, or until bytes can be moved.

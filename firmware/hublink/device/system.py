@@ -1,6 +1,7 @@
 # Time, chance and memory as the board gives them: the only place the firmware asks for these.
 import gc
 import os
+import sys
 import time
 
 from .. import ticks
@@ -40,3 +41,7 @@ def random30():
 def collect():
     gc.collect()
     return gc.mem_free()
+
+
+def print_exception(e):
+    sys.print_exception(e)

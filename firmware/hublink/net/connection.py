@@ -52,10 +52,11 @@ class Connection:
             self._transfer(now_ms)
         return self.state
 
-    # Milliseconds until poll has something to do, if no byte arrives before.
+    # Milliseconds until poll has something to do, if no byte arrives before and no write is held up.
     def due_in(self, now_ms):
         if self.state == UP:
-            return self.session.check(now_ms)
+            held_up = self.session.tx_len > 0
+            return 0 if not held_up and self.session.tx(now_ms) else self.session.check(now_ms)
         return 20 if self.state in (RESOLVING, TCP) else limits.SOCKET_STEP_MS
 
     # Sleeps until bytes can be moved, at most wait_ms. False when there is no socket to sleep on.

@@ -1,10 +1,11 @@
 # An MQTT client in the shape of umqtt.simple, over a session and a connection of our own.
 # A program written for umqtt.simple changes its import line; new programs use start, poll, enqueue.
 # Of the base class only the name and the fields are used, so any version of it will do.
+import time
+
 import umqtt.simple as simple
 
-from .. import limits
-from ..device import system
+from .. import limits, ticks
 from ..outbox import Outbox
 from ..protocol import packets
 from ..protocol.session import Session
@@ -14,6 +15,10 @@ from .connection import Connection
 from .resolver import Resolver
 
 MQTTException = simple.MQTTException
+
+
+def _now_ms():
+    return time.ticks_ms() & ticks.MASK
 
 
 class MQTTClient(simple.MQTTClient):
@@ -94,12 +99,12 @@ class MQTTClient(simple.MQTTClient):
 
     def connect(self, clean_session=True, timeout=None):
         """Connects, or raises OSError or MQTTException(CONNACK code). Returns session present."""
-        self.start(system.now_ms(), clean_session)
+        self.start(_now_ms(), clean_session)
         self._until(lambda: self.connection.state == steps.UP)
         return self.session.session_present
 
     def disconnect(self):
-        self.connection.close(system.now_ms(), True)
+        self.connection.close(_now_ms(), True)
 
     def ping(self):
         self.session.ping()
@@ -118,7 +123,7 @@ class MQTTClient(simple.MQTTClient):
         if not packets.is_filter(topic):
             raise ValueError("topic filter: expected '+' and '#' as whole levels only")
         self._granted = None
-        self._until(lambda: self.session.subscribe(packets.SUBSCRIBE, [(topic, qos)], system.now_ms()))
+        self._until(lambda: self.session.subscribe(packets.SUBSCRIBE, [(topic, qos)], _now_ms()))
         self._until(lambda: self._granted is not None)
         if self._granted == 0x80:
             raise MQTTException(0x80)
@@ -134,12 +139,12 @@ class MQTTClient(simple.MQTTClient):
 
     def _turn(self, wait_ms):
         if wait_ms and not self.connection.wait(wait_ms):
-            system.sleep_ms(20)
-        if self.connection.poll(system.now_ms(), system.uptime_s()) != steps.BROKEN:
+            time.sleep_ms(20)
+        if self.connection.poll(_now_ms(), int(time.time())) != steps.BROKEN:
             return
         code = self.session.connack_code
         reason, detail = self.connection.error, self.connection.detail
-        self.connection.close(system.now_ms())
+        self.connection.close(_now_ms())
         if code > 0:
             raise MQTTException(code)
         if detail:
