@@ -4,7 +4,7 @@
 import json
 
 from . import hubs, limits
-from .protocol import packets
+from .protocol import dns, packets
 
 # (setting, kind, default or None if it must be given, lowest, highest). Lengths for texts, numbers
 # of entries for lists. A kind that is a tuple lists the allowed texts.
@@ -25,7 +25,7 @@ _SECTIONS = {
         ("hostname", "text", "{device}", 1, 32),
     ),
     "clock": (("servers", "servers", ["pool.ntp.org"], 0, 4),),
-    "dns": (("servers", "servers", [], 0, 4),),
+    "dns": (("servers", "addresses", [], 0, 4),),
     "tls": (
         ("ca", "files", None, 1, 4),
         ("cert", "text", None, 1, 128),
@@ -49,6 +49,9 @@ _HUB = (
 )
 _NETWORK = (("ssid", "text", None, 1, 32), ("password", "text", "", 0, 63))
 
+# Brackets within brackets; the deepest setting takes 4.
+_DEPTH = 8
+
 
 class ConfigError(ValueError):
     """All that is wrong with a configuration, one sentence a line."""
@@ -56,6 +59,9 @@ class ConfigError(ValueError):
 
 # The configuration with all defaults filled in, from the file's bytes. ConfigError if it is no good.
 def parse(data):
+    data = packets.to_bytes(data)
+    if not _is_whole(data):
+        raise ConfigError("the configuration is not JSON: cut off, or nested more than %d deep" % _DEPTH)
     try:
         given = json.loads(data)
     except ValueError as e:
@@ -68,6 +74,26 @@ def parse(data):
     if wrong:
         raise ConfigError("\n".join(wrong))
     return config
+
+
+# Are all brackets closed, and never more than _DEPTH open? MicroPython's json takes "{" for "{}", so a
+# file that was cut off would lose its last settings silently.
+def _is_whole(data):
+    depth = 0
+    in_text = escaped = False
+    for b in data:
+        if in_text:
+            in_text = escaped or b != 0x22
+            escaped = not escaped and b == 0x5C
+        elif b == 0x22:
+            in_text = True
+        elif b in b"{[":
+            depth += 1
+        elif b in b"}]":
+            depth -= 1
+        if depth > _DEPTH:
+            return False
+    return depth == 0 and not in_text
 
 
 # Complains about certificates and keys that cannot be used. read: f(name) -> bytes, or OSError.
@@ -92,22 +118,27 @@ def _der(setting, name, read, wrong):
         return b""
     if b"-----BEGIN" in data[:64]:
         wrong.append("%s: %s is PEM, expected DER (openssl converts: -outform DER)" % (setting, name))
-    elif len(data) < 64 or data[0] != 0x30 or data[1] & 0x80 == 0 or not _whole(data):
+    elif len(data) < 32 or data[0] != 0x30 or _der_len(data) not in (len(data), len(data.rstrip(b"\n"))):
         wrong.append("%s: %s is damaged or not DER, expected one DER structure" % (setting, name))
     return data
 
 
-# Is the length that a DER structure declares the length that is there? A trailing newline is let pass.
-def _whole(data):
+# The length in bytes that a DER structure declares for itself, head included.
+def _der_len(data):
+    if not data[1] & 0x80:
+        return 2 + data[1]
     n = data[1] & 0x7F
-    return n in (1, 2) and int.from_bytes(data[2 : 2 + n], "big") + 2 + n in (len(data), len(data) - 1)
+    return 2 + n + int.from_bytes(data[2 : 2 + n], "big") if n in (1, 2) else -1
 
 
 def _hub(given, wrong):
     if not isinstance(given, dict):
         return _section("hub.", given, _HUB, wrong)
     if given.get("type") in hubs.NAMES:
-        return _section("hub.", given, _HUB + hubs.module(given["type"]).FIELDS, wrong)
+        out = _section("hub.", given, _HUB + hubs.module(given["type"]).FIELDS, wrong)
+        if out.get("password") and not out.get("user"):
+            wrong.append("hub.password: given without hub.user, expected both (MQTT 3.1.1, 3.1.2.9)")
+        return out
     # The other settings cannot be judged while the type is not known.
     return _section("hub.", {k: given[k] for k in given if k == "type"}, _HUB[:1], wrong)
 
@@ -119,7 +150,8 @@ def _section(prefix, given, fields, wrong):
     known = [field[0] for field in fields]
     for name in given:
         if name not in known:
-            wrong.append("%s%s: unknown setting, expected one of %s" % (prefix, name, ", ".join(known)))
+            known_text = ", ".join(known)
+            wrong.append("%s%s: unknown setting, expected one of %s" % (prefix, name, known_text))
     out = {}
     for name, kind, default, low, high in fields:
         if name in given:
@@ -127,7 +159,7 @@ def _section(prefix, given, fields, wrong):
         elif default is None:
             wrong.append("%s%s: missing, expected %s" % (prefix, name, _expected(kind, low, high)))
         else:
-            out[name] = default
+            out[name] = list(default) if isinstance(default, list) else default
     return out
 
 
@@ -145,8 +177,18 @@ def _value(setting, value, kind, low, high, wrong):
     return value
 
 
+# The text as MQTT can carry it (1.5.3): UTF-8 without U+0000 and half surrogate pairs. None if it cannot.
+def _utf8(value):
+    try:
+        data = value.encode()
+    except (AttributeError, ValueError):
+        return None
+    return data if packets.is_utf8(data, 0, len(data)) else None
+
+
 def _is_text(value, low, high):
-    return isinstance(value, str) and low <= len(value.encode()) <= high
+    data = _utf8(value)
+    return data is not None and low <= len(data) <= high
 
 
 def _is_number(value, low, high):
@@ -158,11 +200,11 @@ def _is_name(value, low, high):
 
 
 def _is_topic(value, low, high):
-    return _is_text(value, low, high) and packets.is_topic(value.encode(), 0, len(value.encode()))
+    return _is_text(value, low, high) and packets.is_topic(_utf8(value), 0, len(_utf8(value)))
 
 
 def _is_filter(value, low, high):
-    return _is_text(value, low, high) and (value == "" or packets.is_filter(value.encode()))
+    return _is_text(value, low, high) and (value == "" or packets.is_filter(_utf8(value)))
 
 
 def _is_host(value, low, high):
@@ -170,10 +212,14 @@ def _is_host(value, low, high):
 
 
 def _is_server(value):
-    if not isinstance(value, str):
+    if not _is_text(value, 1, 260):
         return False
     host, colon, port = value.partition(":")
-    return _is_host(host, 1, 253) and (not colon or port.isdigit() and 0 < int(port) < 65536)
+    return _is_host(host, 1, 253) and (not colon or dns.is_port(port))
+
+
+def _is_address(value):
+    return _is_server(value) and dns.is_address(value.partition(":")[0])
 
 
 def _is_list(value, low, high):
@@ -189,6 +235,7 @@ _CHECKS = {
     "filter": _is_filter,
     "host": lambda value, low, high: _is_host(value, low, high) and ":" not in value and "/" not in value,
     "servers": lambda value, low, high: _is_list(value, low, high) and all(_is_server(v) for v in value),
+    "addresses": lambda value, low, high: _is_list(value, low, high) and all(_is_address(v) for v in value),
     "files": lambda value, low, high: _is_list(value, low, high) and all(_is_text(v, 1, 128) for v in value),
     "networks": _is_list,
 }
@@ -201,6 +248,7 @@ _EXPECTED = {
     "filter": "a topic filter of %d to %d bytes",
     "host": "a host name or IPv4 address of %d to %d bytes",
     "servers": 'a list of %d to %d texts "host" or "host:port"',
+    "addresses": 'a list of %d to %d IPv4 addresses, "address" or "address:port"',
     "files": "a list of %d to %d file names",
     "networks": "a list of %d to %d objects with ssid and password",
     "section": "an object of settings",

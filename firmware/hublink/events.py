@@ -6,7 +6,7 @@ SEVERITIES = ("debug", "info", "warning", "error")
 
 
 class Event:
-    """One report. severity: one of SEVERITIES; time: text as the hub gave it, or None; raw: a dict or text."""
+    """One report. severity: one of SEVERITIES; time: as the hub wrote it, or None; raw: a dict or text."""
 
     def __init__(self, hub, severity, code, object_type, object_id, message, packet, time, raw):
         self.hub = hub

@@ -8,6 +8,8 @@ from micropython import const
 SOCKET_STEP_MS = const(1000)
 # The same under asyncio, which cannot wait for our socket: how late an arriving message is seen.
 SERVE_STEP_MS = const(50)
+# How often a state is looked at that no arriving byte can end.
+POLL_MS = const(20)
 # TCP handshake with one address: two SYN re-sends at lwIP's 3 s fit.
 TCP_CONNECT_MS = const(10000)
 # TLS handshake until CONNECT is written. An RP2040 needs 0.9-1.5 s of CPU in slices of at most
@@ -60,7 +62,6 @@ VITALS_S = const(60)
 TROUBLES_MAX = const(16)
 # Seconds from one report of troubles to the next.
 TROUBLES_S = const(5)
-EVENT_LEN = const(1024)
 EVENT_TEXT_LEN = const(256)
 CONFIG_LEN = const(8192)
 CERTIFICATE_LEN = const(4096)

@@ -2,7 +2,7 @@
 # loop with one owner of time: step(now_ms).
 import board
 
-from . import VERSION, config, events, hubs, limits, link, ticks
+from . import VERSION, events, hubs, limits, link
 from .device import storage, system, vitals
 from .device.watchdog import Watchdog
 from .outbox import Outbox
@@ -14,10 +14,7 @@ class Node:
     """A device on its hub. config_name: the configuration's file; ConfigError says what is wrong with it."""
 
     def __init__(self, config_name=None):
-        settings = _read_config(config_name or board.CONFIG)
-        files = config.read_credentials(settings, lambda name: storage.read(name, limits.CERTIFICATE_LEN))
-        if board.NEEDS_WIFI and not settings["wifi"]["networks"]:
-            raise config.ConfigError("wifi.networks: empty, expected at least one network")
+        settings, files = _configured(config_name or board.CONFIG)
         self.device = settings["device"]
         notes = storage.Notes("hublink.notes")
         boot = notes.values.get("boot", 0) + 1
@@ -190,9 +187,18 @@ def _log(text):
     print("hublink: %s" % text)
 
 
-def _read_config(name):
+# The checked settings and credentials. The checker is a tenth of the code and is done with now: its
+# memory is given back.
+def _configured(name):
+    from . import config
+
     try:
         data = storage.read(name, limits.CONFIG_LEN)
     except OSError as e:
         raise config.ConfigError("%s cannot be read (%s), expected a configuration" % (name, e))
-    return config.parse(data)
+    settings = config.parse(data)
+    if board.NEEDS_WIFI and not settings["wifi"]["networks"]:
+        raise config.ConfigError("wifi.networks: empty, expected at least one network")
+    files = config.read_credentials(settings, lambda file: storage.read(file, limits.CERTIFICATE_LEN))
+    system.forget("hublink", "config")
+    return settings, files

@@ -12,6 +12,7 @@ _QUEUED = const(1)
 _SENT = const(2)
 _DONE = const(3)
 _SKIP = const(4)  # not a record: the ring goes on at 0
+_AGAIN = const(5)  # to be sent again, under the packet id that it holds
 
 
 class Outbox:
@@ -26,6 +27,7 @@ class Outbox:
         self._records = 0  # between them, done ones included; all offsets are 0 when there are none
         self._next = 0  # first record to send, meaningful while waiting > 0
         self.waiting = 0  # records to send
+        self._again = 0  # of these, to be sent again under the packet id that they hold
         self.count = 0  # records that are not done: waiting and in flight
         self.used_len = 0
         self.dropped = 0  # messages lost for lack of room
@@ -52,7 +54,8 @@ class Outbox:
         buf[at] = length & 255
         buf[at + 1] = length >> 8
         buf[at + 2] = _QUEUED
-        self._tail = packets.put_publish(buf, at + _HEAD, topic, payload, qos, retain)
+        end = self._head if self._records and at <= self._head else len(buf)
+        self._tail = packets.put_publish(buf, at + _HEAD, topic, payload, qos, retain, end)
         self.used_len += length + _HEAD
         self._records += 1
         self.count += 1
@@ -65,8 +68,25 @@ class Outbox:
     def peek(self):
         return self._next if self.waiting else -1
 
+    # Is the record to be sent again, under the packet id that it holds?
+    def is_again(self, record):
+        return self.buf[record + 2] == _AGAIN
+
+    # Is there such a record with this packet id?
+    def holds_id(self, packet_id):
+        if not self._again:
+            return False
+        record = self._head
+        for _ in range(self._records):
+            if self.buf[record + 2] == _AGAIN and packets.publish_id(self.buf, record + _HEAD) == packet_id:
+                return True
+            record = self._after(record)
+        return False
+
     # The record that peek() named is being sent.
     def sent(self, record):
+        if self.buf[record + 2] == _AGAIN:
+            self._again -= 1
         self.buf[record + 2] = _SENT
         self.waiting -= 1
         self._seek(record)
@@ -79,13 +99,24 @@ class Outbox:
 
     # The connection is gone: all that is not done is to be sent again, in order.
     def rewind(self):
-        record = self._head
         self.waiting = self.count
-        for _ in range(self._records):
-            if self.buf[record + 2] == _SENT:
-                self.buf[record + 2] = _QUEUED
-            record = self._after(record)
+        self._again += self._turn(_SENT, _AGAIN)
         self._next = self._head  # never a done one: _free() has seen to that
+
+    # The session is gone too: what was sent before is new to the hub.
+    def forget_ids(self):
+        self._again -= self._turn(_AGAIN, _QUEUED)
+
+    # Records of one state become another; returns how many.
+    def _turn(self, old, new):
+        turned = 0
+        record = self._head
+        for _ in range(self._records):
+            if self.buf[record + 2] == old:
+                self.buf[record + 2] = new
+                turned += 1
+            record = self._after(record)
+        return turned
 
     # Where the packet of a record starts in buf.
     def packet_at(self, record):
@@ -105,8 +136,10 @@ class Outbox:
 
     def _drop_oldest(self):
         record = self._head
-        if self.buf[record + 2] != _QUEUED:
+        state = self.buf[record + 2]
+        if state == _SENT:
             return False
+        self._again -= state == _AGAIN
         self.waiting -= 1
         if self._next == record:
             self._seek(record)
@@ -118,7 +151,7 @@ class Outbox:
     def _seek(self, record):
         if self.waiting:
             record = self._after(record)
-            while self.buf[record + 2] != _QUEUED:
+            while self.buf[record + 2] == _DONE:
                 record = self._after(record)
             self._next = record
 

@@ -62,4 +62,4 @@ def _check(value, depth):
                 raise TypeError("telemetry: key %s, expected a text" % key)
             _check(each, depth + 1)
     else:
-        raise TypeError("telemetry: %s, expected numbers, texts, lists and dicts at most 4 deep" % type(value))
+        raise TypeError("telemetry: %s, expected numbers, texts, lists, dicts, 4 deep" % type(value))

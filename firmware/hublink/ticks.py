@@ -9,7 +9,7 @@ _HALF = const(0x20000000)
 
 # a later by d milliseconds (d may be negative, |d| < 2**29).
 def add(a, d):
-    return (a - MASK - 1 + d) & MASK
+    return (a + d if d < 0 else a - MASK - 1 + d) & MASK
 
 
 # How many milliseconds a is after b; right while they are less than 2**29 ms (6.2 days) apart.

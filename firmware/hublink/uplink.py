@@ -19,8 +19,6 @@ _DATES = ("certificate_expired", "certificate_not_yet_valid")
 _LEAVE_AFTER = 3
 # With less free heap a bad signature may be a failed allocation (platform-facts section 0, rule 5).
 _TLS_HEAP_LEN = 45000
-# How often a state is looked at that no arriving byte can end.
-_POLL_MS = 20
 
 
 class Uplink:
@@ -141,7 +139,7 @@ class Uplink:
     def _wifi(self, now_ms):
         answer = self.wifi.poll(now_ms)
         if answer is None:
-            return _POLL_MS
+            return limits.POLL_MS
         if answer:
             return self._fail(answer, now_ms)
         if self.clock.stale:
@@ -152,7 +150,7 @@ class Uplink:
         if self.clock.stale:
             answer = self.clock.poll(now_ms, self._uptime_s, self._resolver)
             if answer is None:
-                return _POLL_MS
+                return limits.POLL_MS
             if answer and not self.clock.trusted:
                 return self._fail(answer, now_ms)
             self._clock_answered(answer, now_ms)
@@ -184,7 +182,7 @@ class Uplink:
             self._announced = self._announce(birth.encode())
         if self._poll(now_ms) == connection.BROKEN:
             return self._broken(now_ms)
-        return _POLL_MS if self._syncing else self.client.connection.due_in(now_ms)
+        return limits.POLL_MS if self._syncing else self.client.connection.due_in(now_ms)
 
     def _poll(self, now_ms):
         try:

@@ -2,6 +2,8 @@
 import json
 import os
 
+_NOTES_LEN = 2048
+
 
 # The bytes of a file of at most max_len bytes. OSError if it cannot be read or is longer.
 def read(name, max_len):
@@ -17,9 +19,10 @@ class Notes:
     def __init__(self, name):
         self._name = name
         try:
-            self.values = json.loads(read(name, 2048))
-            self.values.get
-        except (OSError, ValueError, AttributeError):  # not there yet, or damaged: start anew
+            self.values = json.loads(read(name, _NOTES_LEN))
+        except (OSError, ValueError):  # not there yet, or damaged
+            self.values = None
+        if not isinstance(self.values, dict):
             self.values = {}
 
     # Stores the values given. False if the file system refused; then the old file is as it was.

@@ -45,3 +45,10 @@ def collect():
 
 def print_exception(e):
     sys.print_exception(e)
+
+
+# Unloads a submodule that is not needed again, and frees what only it held.
+def forget(package, name):
+    sys.modules.pop(package + "." + name, None)
+    delattr(sys.modules[package], name)
+    gc.collect()

@@ -67,15 +67,21 @@ class Hub(generic.Hub):
     def event(self, topic, payload):
         try:
             raw = json.loads(payload)
-            message = raw["msg"]
-            object_id = raw["object-id"]
-            message.startswith("")  # a text, or this raises too
-        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+        except (ValueError, RuntimeError):  # no JSON; nested too deep
+            raw = None
+        if not isinstance(raw, dict) or _text(raw, "msg") is None or _text(raw, "object-id") is None:
             return unparsed(self.NAME, payload)
+        levels = topic[len(self._bytes("events_prefix")) :].decode().split("/")
         return Event(
-            self.NAME, _severity(raw, topic), _code(message), raw.get("object-type"), object_id,
-            message, raw.get("packet"), raw.get("time"), raw,
+            self.NAME, _severity(raw, levels), _code(raw["msg"]), _text(raw, "object-type"), raw["object-id"],
+            raw["msg"], _text(raw, "packet"), _text(raw, "time"), raw,
         )  # fmt: skip
+
+
+# The value of a key if it is a text, else None.
+def _text(raw, key):
+    value = raw.get(key)
+    return value if isinstance(value, str) else None
 
 
 def _code(message):
@@ -86,10 +92,8 @@ def _code(message):
 
 
 # The payload's word; else the topic's, which has it first or last of the levels behind the prefix.
-def _severity(raw, topic):
-    words = [raw.get("severity")]
-    words.extend(topic.decode().split("/"))
-    for word in words:
-        if isinstance(word, str) and word in _SEVERITIES:
+def _severity(raw, levels):
+    for word in [_text(raw, "severity")] + levels:
+        if word in _SEVERITIES:
             return _SEVERITIES[word]
     return "error"

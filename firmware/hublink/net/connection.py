@@ -57,7 +57,7 @@ class Connection:
         if self.state == UP:
             held_up = self.session.tx_len > 0
             return 0 if not held_up and self.session.tx(now_ms) else self.session.check(now_ms)
-        return 20 if self.state in (RESOLVING, TCP) else limits.SOCKET_STEP_MS
+        return limits.POLL_MS if self.state in (RESOLVING, TCP) else limits.SOCKET_STEP_MS
 
     # Sleeps until bytes can be moved, at most wait_ms. False when there is no socket to sleep on.
     def wait(self, wait_ms):
@@ -65,6 +65,10 @@ class Connection:
             return False
         self._stream.wait(wait_ms, self.state == TCP or self.session.tx_len > 0)
         return True
+
+    # The socket to poll on, None while there is none.
+    def socket(self):
+        return self._stream.socket()
 
     # Ends it. With goodbye the hub is told, and drops the will.
     def close(self, now_ms, goodbye=False):

@@ -9,11 +9,6 @@ from ..protocol import dns
 from .udp import Question, split_port
 
 
-def _is_address(host):
-    parts = host.split(".")
-    return len(parts) == 4 and all(p.isdigit() and int(p) < 256 for p in parts)
-
-
 class Resolver:
     """servers: list of "address[:port]"; empty: those DHCP gave. wlan_servers: f() -> such a list."""
 
@@ -58,7 +53,7 @@ class Resolver:
 
     def _at_once(self, uptime_s):
         host = self.host
-        if _is_address(host):
+        if dns.is_address(host):
             self.addresses = [host]
             return True
         cached = self._cache.get(host)

@@ -88,7 +88,9 @@ class Stream:
 
     # Sleeps until there is something to read (or room to write, when writing) or wait_ms are over.
     def wait(self, wait_ms, writing):
-        self._poll.modify(self._io, select.POLLIN | (select.POLLOUT if writing else 0))
+        if writing != self._writing:  # modify() allocates
+            self._writing = writing
+            self._poll.modify(self._io, select.POLLIN | (select.POLLOUT if writing else 0))
         for _ in self._poll.ipoll(wait_ms):
             return
 
@@ -102,12 +104,17 @@ class Stream:
                 except OSError:
                     pass
 
+    # What is read and written, for a poll of the caller's own; None while closed.
+    def socket(self):
+        return self._io
+
     def is_open(self):
         return self._io is not None
 
     def _watch(self):
         self._poll = select.poll()
         self._poll.register(self._io, select.POLLIN | select.POLLOUT)
+        self._writing = True
 
     def _failed(self, e):
         self.error = e

@@ -2,6 +2,22 @@
 from .. import limits
 
 
+# Is the text an IPv4 address?
+def is_address(text):
+    parts = text.split(".")
+    return len(parts) == 4 and all(0 < len(p) < 4 and _is_digits(p) and int(p) < 256 for p in parts)
+
+
+# str.isdigit() is also true of digits that int() does not read.
+def _is_digits(text):
+    return all(c in "0123456789" for c in text)
+
+
+# Is the text a port number?
+def is_port(text):
+    return 0 < len(text) < 6 and _is_digits(text) and 0 < int(text) < 65536
+
+
 # The query for the A records of host, with the given 16-bit id. ValueError for an impossible name.
 def query(host, query_id):
     out = bytearray(b"\0\0\x01\0\0\x01\0\0\0\0\0\0")  # recursion desired, one question
@@ -43,10 +59,16 @@ def _addresses(data, at, count):
         end = at + 10 + length
         if kind == 1 and length == 4:
             addresses.append("%d.%d.%d.%d" % (data[end - 4], data[end - 3], data[end - 2], data[end - 1]))
-            if not data[at + 4] & 0x80:  # a TTL with the top bit set counts as 0 (RFC 2181 section 8)
-                ttl_s = min(ttl_s, data[at + 4] << 24 | data[at + 5] << 16 | data[at + 6] << 8 | data[at + 7])
+            ttl_s = min(ttl_s, _ttl_s(data, at + 4))
         at = end
     return addresses, max(ttl_s, limits.DNS_CACHE_MIN_S)
+
+
+# A time to live with the top bit set counts as 0 (RFC 2181, section 8).
+def _ttl_s(data, at):
+    if data[at] & 0x80:
+        return 0
+    return data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
 
 
 def _skip_name(data, at):

@@ -1,7 +1,9 @@
 # MQTT 3.1.1 packets as bytes: encoders that write into a given buffer, checks that read from one.
 # Pure, and nothing here allocates when topics and payloads are bytes. Section numbers are of the
-# OASIS standard. Encoders return the offset behind what they wrote; callers size the buffer with
-# the matching _len function first, because a bytearray grows silently when assigned past its end.
+# OASIS standard. Encoders return the offset behind what they wrote; callers make sure with the
+# matching _len function that there is room.
+import struct
+
 from micropython import const
 
 CONNECT = const(0x10)
@@ -28,6 +30,31 @@ TEXT_MAX = const(65535)
 
 PINGREQ_PACKET = b"\xc0\x00"
 DISCONNECT_PACKET = b"\xe0\x00"
+
+
+# Formats that copy up to 0, 16, 32, ... 256 bytes, then 512, 1,024, ... 65,536.
+_COPY = ["%ds" % (16 * i) for i in range(17)] + ["%ds" % (1 << i) for i in range(9, 17)]
+
+
+# Copies data to buf[at:]. Up to 15 bytes behind it (or as many as it has, if it is longer than 256)
+# may be zeroed, but none at `end` or behind. A slice would be simpler, and allocates up to 1.25.
+def put(buf, at, data, end):
+    n = len(data)
+    size = (n + 15) & ~15
+    i = size >> 4
+    if n > 256:
+        size = 512
+        i = 17
+        while size < n:
+            size <<= 1
+            i += 1
+    if at + size <= end:
+        struct.pack_into(_COPY[i], buf, at, data)
+        return at + n
+    for b in data:
+        buf[at] = b
+        at += 1
+    return at
 
 
 # Bytes of s: text as UTF-8, anything else as it is.
@@ -63,10 +90,8 @@ def get_u16(buf, at):
     return buf[at] << 8 | buf[at + 1]
 
 
-def _put_text(buf, at, text):
-    end = put_u16(buf, at, len(text)) + len(text)
-    buf[at + 2 : end] = text
-    return end
+def _put_text(buf, at, text, end):
+    return put(buf, put_u16(buf, at, len(text)), text, end)
 
 
 def _publish_remaining(topic_len, payload_len, qos):
@@ -79,28 +104,37 @@ def publish_len(topic_len, payload_len, qos):
     return 1 + _varint_len(n) + n
 
 
-# PUBLISH at buf[at:]; the packet id is left 0 for set_publish_id.
-def put_publish(buf, at, topic, payload, qos, retain):
+# PUBLISH at buf[at:]; the packet id is left 0 for set_publish_id. What is between the packet and
+# `end` may be zeroed.
+def put_publish(buf, at, topic, payload, qos, retain, end):
     buf[at] = PUBLISH | qos << 1 | (RETAIN if retain else 0)
     at = _put_varint(buf, at + 1, _publish_remaining(len(topic), len(payload), qos))
-    at = _put_text(buf, at, topic)
+    at = _put_text(buf, at, topic, end)
     if qos:
         at = put_u16(buf, at, 0)
-    end = at + len(payload)
-    buf[at:end] = payload
-    return end
+    return put(buf, at, payload, end)
 
 
 def publish_qos(buf, at):
     return buf[at] >> 1 & 3
 
 
-# Writes the packet id (1..65535) into the PUBLISH (QoS 1, 2) that starts at buf[at].
-def set_publish_id(buf, at, packet_id):
+# Where the packet id of the PUBLISH (QoS 1, 2) that starts at buf[at] stands.
+def _publish_id_at(buf, at):
     at += 1
     while buf[at] & 128:
         at += 1
-    put_u16(buf, at + 3 + get_u16(buf, at + 1), packet_id)
+    return at + 3 + get_u16(buf, at + 1)
+
+
+def publish_id(buf, at):
+    return get_u16(buf, _publish_id_at(buf, at))
+
+
+# Makes the PUBLISH (QoS 1, 2) at buf[at] ready to go: its packet id, and whether it was sent before.
+def set_publish_id(buf, at, packet_id, dup):
+    put_u16(buf, _publish_id_at(buf, at), packet_id)
+    buf[at] = buf[at] | DUP if dup else buf[at] & ~DUP
 
 
 def _text_len(text):
@@ -125,18 +159,19 @@ def put_connect(buf, client_id, user, password, keepalive_s, clean, will):
         flags |= 0x80
     if password is not None:
         flags |= 0x40
+    end = len(buf)
     buf[0] = CONNECT
     at = _put_varint(buf, 1, remaining)
-    at = _put_text(buf, at, b"MQTT")
+    at = _put_text(buf, at, b"MQTT", end)
     buf[at] = 4
     buf[at + 1] = flags
     at = put_u16(buf, at + 2, keepalive_s)
-    at = _put_text(buf, at, client_id)
+    at = _put_text(buf, at, client_id, end)
     if will:
-        at = _put_text(buf, _put_text(buf, at, will[0]), will[1])
+        at = _put_text(buf, _put_text(buf, at, will[0], end), will[1], end)
     for text in (user, password):
         if text is not None:
-            at = _put_text(buf, at, text)
+            at = _put_text(buf, at, text, end)
     return at
 
 
@@ -154,7 +189,7 @@ def put_subscribe(buf, kind, packet_id, filters):
     at = _put_varint(buf, 1, subscribe_len(kind, filters)[1])
     at = put_u16(buf, at, packet_id)
     for topic_filter, qos in filters:
-        at = _put_text(buf, at, topic_filter)
+        at = _put_text(buf, at, topic_filter, len(buf))
         if kind == SUBSCRIBE:
             buf[at] = qos
             at += 1

@@ -1,6 +1,8 @@
 # Cuts a byte stream into MQTT packets, reading never past the end of one (pure).
 # The owner reads at most `want` bytes into `into` and calls received(n); any split of the stream
 # gives the same packets. One buffer for life: nothing allocates, whatever arrives.
+import struct
+
 from micropython import const
 
 from .. import limits
@@ -11,12 +13,13 @@ _BODY = const(2)  # the rest in one piece
 _MORE = const(3)  # what that piece lacked
 _SKIP = const(4)  # what does not fit into the buffer
 
+_CHUNK = "%ds" % limits.CHUNK_LEN
+
 
 class Reader:
     """One packet at a time: first (its first byte), length (bytes after the head), body, cut."""
 
     def __init__(self, body_len):
-        # The room behind body_len lets a chunk be copied whole, whatever part of it is filled.
         self.body = bytearray(body_len + limits.CHUNK_LEN)
         self._body_len = body_len
         self._head = bytearray(2)
@@ -49,8 +52,8 @@ class Reader:
         if phase == _LENGTH:
             return self._on_length(self._one[0])
         if phase == _MORE:
-            at = self._have
-            self.body[at : at + limits.CHUNK_LEN] = self._chunk
+            # The whole chunk, whatever part of it is filled; the body has room for that.
+            struct.pack_into(_CHUNK, self.body, self._have, self._chunk)
         self._have += n
         left = self.length - self._have
         if left == 0:

@@ -19,7 +19,10 @@ CONNECTING = const(1)  # CONNECT is on its way, CONNACK is not here
 UP = const(2)
 DEAD = const(3)  # see error; only close() leads out
 
+# Acknowledgements that can be owed; beyond it nothing is read.
 _ACKS = const(16)
+# Arrived QoS 2 messages whose PUBREL is outstanding. A hub that has more under way is cut off.
+_HELD = const(32)
 
 
 class Message:
@@ -50,7 +53,7 @@ class Message:
         self.topic_end = 2 + packets.get_u16(self.buf, 0) if have >= 2 else 2
         self.payload_at = self.topic_end + (2 if self.qos else 0)
         self.payload_end = length
-        if self.qos == 3 or self.qos == 0 and self.dup:
+        if self.qos == 3 or (self.qos == 0 and self.dup):
             return "bad_flags"
         if self.payload_at > have:
             return "bad_publish" if have == length else "topic_too_long"
@@ -62,13 +65,31 @@ class Message:
         return None
 
 
+# Where packet_id stands in the first length entries of ids; -1 if it does not.
+def _find(ids, length, packet_id):
+    for i in range(length):
+        if ids[i] == packet_id:
+            return i
+    return -1
+
+
+# Takes packet_id out of them, keeping the order of the others; returns how many are left.
+def _remove(ids, length, packet_id):
+    at = _find(ids, length, packet_id)
+    if at < 0:
+        return length
+    for i in range(at, length - 1):
+        ids[i] = ids[i + 1]
+    return length - 1
+
+
 class Session:
     """outbox: an Outbox. rx_len: longest packet body kept, bytes. unacked_max_len: bytes in flight."""
 
     def __init__(self, outbox, rx_len=limits.RX_LEN, window=limits.WINDOW, unacked_max_len=65535):
         self.outbox = outbox
         self.on_message = None  # f(message)
-        self.on_ack = None  # f(packet_id): the hub has a QoS 1 message
+        self.on_ack = None  # f(packet_id): a QoS 1 or 2 message is delivered for good
         self.on_suback = None  # f(packet_id, index, code): for each filter; code 128 is a refusal
         self.on_unsuback = None  # f(packet_id)
         self.paused = False  # set by the owner: leave the outbox alone for now
@@ -79,12 +100,17 @@ class Session:
         self._control = bytearray(limits.CONTROL_LEN)
         self._ack = bytearray(4)
         self._acks = array("H", [0] * _ACKS)  # packet ids to acknowledge
+        self._ack_kinds = bytearray(_ACKS)  # and with which packet
+        self._held = array("H", [0] * _HELD)  # packet ids of QoS 2 messages delivered, not yet released
         self._window = window
         self._ids = array("H", [0] * window)  # packet id of each message in flight, 0: free
         self._records = array("H", [0] * window)  # its record in the outbox
         self._times = array("i", [0] * window)  # when it was sent
+        # QoS 2 messages that the hub has (PUBREC), in that order; PUBREL was sent for the first _rels_sent.
+        self._rels = array("H", [0] * window)
         self._unacked_max_len = unacked_max_len
         self._last_id = 0
+        self._forget_qos2()
         self._reset()
 
     # -- connection --------------------------------------------------------------------------
@@ -101,10 +127,15 @@ class Session:
         self.state = CONNECTING
         self._rx_ms = self._tx_ms = self._wait_ms = now_ms
 
-    # Forgets the connection; the outbox will send again what was not acknowledged.
+    # Forgets the connection, not the session: the outbox will send again what was not acknowledged,
+    # and QoS 2 handshakes go on if the hub says that it has the session too.
     def close(self):
         self.outbox.rewind()
         self._reset()
+
+    def _forget_qos2(self):
+        self._held_len = 0
+        self._rels_len = 0
 
     def _reset(self):
         self.state = IDLE
@@ -113,7 +144,8 @@ class Session:
         self.session_present = False
         self.reader.reset()
         self._name(self._control, 0, 0)
-        self._loose = -1  # the record that tx names, if it is of QoS 0
+        self._writing = -1  # the record that was named last
+        self._loose = -1  # the same while tx names it, if it is of QoS 0
         self._control_len = 0
         self._acks_len = 0
         self._waits_for = 0  # CONNACK aside: SUBACK or UNSUBACK, for packet _wait_id, since _wait_ms
@@ -123,7 +155,9 @@ class Session:
         self._unacked_len = 0  # QoS 1 bytes in flight, TLS overhead included
         self._loose_len = 0  # QoS 0 bytes since the last answered ping: nothing else acknowledges them
         self._pinged_len = 0  # those of them that the ping under way will answer for
-        self.in_flight = 0
+        self.in_flight = self._rels_len  # messages whose handshake is under way
+        self._rels_sent = 0
+        self._rel_ms = 0  # when the last PUBREL was sent
         self._keepalive_ms = 0
         for i in range(self._window):
             self._ids[i] = 0
@@ -151,6 +185,7 @@ class Session:
             return 0
         self._wait_id = self._new_id()
         self._waits_for = packets.SUBACK if kind == packets.SUBSCRIBE else packets.UNSUBACK
+        self._wait_len = 2 + (len(filters) if kind == packets.SUBSCRIBE else 0)
         self._wait_ms = now_ms
         self._control_len = packets.put_subscribe(self._control, kind, self._wait_id, filters)
         return self._wait_id
@@ -160,7 +195,7 @@ class Session:
         self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 0))
         if self.state != UP or self._control_len:
             return False
-        self._control_len = packets.put_publish(self._control, 0, topic, payload, 0, retain)
+        self._control_len = packets.put_publish(self._control, 0, topic, payload, 0, retain, len(self._control))
         return True
 
     # Asks the hub for a sign of life, whatever the keep-alive says.
@@ -190,10 +225,10 @@ class Session:
             return False
         elif self._acks_len:
             self._name_ack()
-        elif self._ping_due(now_ms):
+        elif self._rels_sent < self._rels_len:
+            self._name_rel(now_ms)
+        elif self._ping_due(now_ms) or (self._name_record(now_ms) and not self._pinging):
             self._name_ping(now_ms)
-        else:
-            self._name_record(now_ms)
         self._offer_ms = now_ms
         return self.tx_len > 0
 
@@ -206,7 +241,8 @@ class Session:
             return
         if self.tx_buf is self._control:
             self._control_len = 0
-            self._wait_ms = now_ms
+            if self._control[0] & 0xF0 != packets.PUBLISH:
+                self._wait_ms = now_ms
         elif self._loose >= 0:
             self.outbox.done(self._loose)
             self._loose = -1
@@ -217,11 +253,23 @@ class Session:
         self.tx_len = length
 
     def _name_ack(self):
-        acks = self._acks
-        packets.put_ack(self._ack, packets.PUBACK, acks[0])
+        acks, kinds = self._acks, self._ack_kinds
+        packets.put_ack(self._ack, kinds[0], acks[0])
         self._acks_len -= 1
         for i in range(self._acks_len):
             acks[i] = acks[i + 1]
+            kinds[i] = kinds[i + 1]
+        self._name(self._ack, 0, 4)
+
+    def _owe(self, kind, packet_id):
+        self._acks[self._acks_len] = packet_id
+        self._ack_kinds[self._acks_len] = kind
+        self._acks_len += 1
+
+    def _name_rel(self, now_ms):
+        packets.put_ack(self._ack, packets.PUBREL, self._rels[self._rels_sent])
+        self._rels_sent += 1
+        self._rel_ms = now_ms
         self._name(self._ack, 0, 4)
 
     # A ping is due when nothing came, or nothing went, for half the keep-alive, and when QoS 0
@@ -243,49 +291,61 @@ class Session:
         self._pinged_len = self._loose_len
         self._name(packets.PINGREQ_PACKET, 0, 2)
 
+    # Names the next message, if it may go. True if only a ping's answer can make room for it.
     def _name_record(self, now_ms):
         outbox = self.outbox
         record = outbox.peek()
         if record < 0 or self.paused:
-            return
+            return False
         at = outbox.packet_at(record)
         cost = outbox.packet_len(record) + limits.TLS_RECORD_LEN
         used = self._unacked_len + self._loose_len
         if used and used + cost > self._unacked_max_len:
-            return
+            return self._loose_len > 0 and not self._unacked_len
         if packets.publish_qos(outbox.buf, at):
             if self.in_flight == self._window:
-                return
+                return False
             self._track(record, at, now_ms)
             self._unacked_len += cost
         else:
             self._loose_len += cost
             self._loose = record
         outbox.sent(record)
+        self._writing = record
         self._name(outbox.buf, at, outbox.packet_len(record))
+        return False
 
+    # A message that was sent before goes out under its old packet id, as a duplicate, if the hub has
+    # kept the session; else it is a new message to the hub (3.3.1.1, 4.4).
     def _track(self, record, at, now_ms):
-        packet_id = self._new_id()
+        outbox = self.outbox
+        again = outbox.is_again(record)
+        packet_id = packets.publish_id(outbox.buf, at) if again else self._new_id()
         slot = self._slot(0)
         self._ids[slot] = packet_id
         self._records[slot] = record
         self._times[slot] = now_ms
         self.in_flight += 1
-        packets.set_publish_id(self.outbox.buf, at, packet_id)
+        packets.set_publish_id(outbox.buf, at, packet_id, again)
 
     # Which slot holds this packet id (0: a free one); -1 if none does.
     def _slot(self, packet_id):
-        for i in range(self._window):
-            if self._ids[i] == packet_id:
-                return i
-        return -1
+        return _find(self._ids, self._window, packet_id)
 
     # 1..65535, none that is in use (2.3.1).
     def _new_id(self):
         while True:
             self._last_id = self._last_id % 65535 + 1
-            if self._slot(self._last_id) < 0 and self._last_id != self._wait_id:
+            if not self._is_used(self._last_id):
                 return self._last_id
+
+    def _is_used(self, packet_id):
+        return (
+            self._slot(packet_id) >= 0
+            or packet_id == self._wait_id
+            or _find(self._rels, self._rels_len, packet_id) >= 0
+            or self.outbox.holds_id(packet_id)
+        )
 
     # -- bytes in ----------------------------------------------------------------------------
 
@@ -308,12 +368,12 @@ class Session:
             self._connack(first, length)
         elif kind == packets.PUBLISH:
             self._publish(first, length)
-        elif first & 15:
+        elif first & 15 != (2 if kind == packets.PUBREL else 0):
             self.fail("bad_flags")
         elif self.reader.cut:
             self.fail("packet_too_long")
-        elif kind == packets.PUBACK:
-            self._puback(length)
+        elif packets.PUBACK <= kind <= packets.PUBCOMP:
+            self._handshake(kind, length)
         elif kind == packets.PINGRESP:
             self._pingresp(length)
         elif kind == packets.SUBACK or kind == packets.UNSUBACK:
@@ -323,44 +383,87 @@ class Session:
 
     def _connack(self, first, length):
         body = self.reader.body
-        if first != packets.CONNACK or length != 2 or body[0] > 1 or body[0] and body[1]:
+        if first != packets.CONNACK or length != 2 or body[0] > 1 or (body[0] and body[1]):
             self.fail("bad_connack")
             return
         self.connack_code = body[1]
         self.session_present = body[0] == 1
         if body[1]:
             self.fail("refused")
-        else:
-            self.state = UP
+            return
+        self.state = UP
+        if not self.session_present:
+            self.outbox.forget_ids()
+            self._forget_qos2()
+            self.in_flight = 0
 
     def _publish(self, first, length):
         message = self._message
         error = message.parse(first, length, min(length, self._rx_len))
-        if error or message.qos == 2:  # never granted: nothing here asks for QoS 2
-            self.fail(error or "bad_qos")
+        if error:
+            self.fail(error)
             return
-        if message.qos:
-            self._acks[self._acks_len] = message.packet_id
-            self._acks_len += 1
+        if message.qos == 1:
+            self._owe(packets.PUBACK, message.packet_id)
+        elif message.qos == 2:
+            if _find(self._held, self._held_len, message.packet_id) >= 0:  # delivered before
+                self._owe(packets.PUBREC, message.packet_id)
+                return
+            if self._held_len == _HELD:
+                self.fail("too_many_qos2")
+                return
+            self._held[self._held_len] = message.packet_id
+            self._held_len += 1
+            self._owe(packets.PUBREC, message.packet_id)
         # A message too long for the buffer is acknowledged, or it would come again for ever.
         if self.reader.cut:
             self.oversized += 1
         elif self.on_message:
             self.on_message(message)
 
-    def _puback(self, length):
+    # PUBACK, PUBREC, PUBREL, PUBCOMP.
+    def _handshake(self, kind, length):
         packet_id = packets.get_u16(self.reader.body, 0)
         if length != 2 or not packet_id:
-            self.fail("bad_puback")
-            return
+            self.fail("bad_ack")
+        elif kind == packets.PUBREL:
+            self._held_len = _remove(self._held, self._held_len, packet_id)
+            self._owe(packets.PUBCOMP, packet_id)
+        elif kind == packets.PUBCOMP:
+            self._pubcomp(packet_id)
+        else:
+            self._received_by_hub(kind, packet_id)
+
+    # The hub has a message: with PUBACK that is all, with PUBREC the second half begins. Answers to
+    # what is not in flight are second answers to what was sent twice.
+    def _received_by_hub(self, kind, packet_id):
         slot = self._slot(packet_id)
-        if slot < 0:  # answered before: a re-sent message has two acknowledgements
+        if slot < 0:
             return
         record = self._records[slot]
+        qos = packets.publish_qos(self.outbox.buf, self.outbox.packet_at(record))
+        # No honest hub acknowledges what it has not got whole, or the wrong way.
+        if qos != (1 if kind == packets.PUBACK else 2) or (self.tx_len and record == self._writing):
+            self.fail("bad_ack")
+            return
         self._ids[slot] = 0
-        self.in_flight -= 1
         self._unacked_len -= self.outbox.packet_len(record) + limits.TLS_RECORD_LEN
         self.outbox.done(record)
+        if qos == 2:
+            self._rels[self._rels_len] = packet_id
+            self._rels_len += 1
+        else:
+            self._delivered(packet_id)
+
+    def _pubcomp(self, packet_id):
+        at = _find(self._rels, self._rels_len, packet_id)
+        if 0 <= at < self._rels_sent:
+            self._rels_len = _remove(self._rels, self._rels_len, packet_id)
+            self._rels_sent -= 1
+            self._delivered(packet_id)
+
+    def _delivered(self, packet_id):
+        self.in_flight -= 1
         if self.on_ack:
             self.on_ack(packet_id)
 
@@ -374,20 +477,21 @@ class Session:
 
     def _suback(self, kind, length):
         body = self.reader.body
-        bad = length < 3 if kind == packets.SUBACK else length != 2
-        if bad or kind != self._waits_for or packets.get_u16(body, 0) != self._wait_id:
+        if kind != self._waits_for or length != self._wait_len or packets.get_u16(body, 0) != self._wait_id:
             self.fail("bad_suback")
             return
+        for i in range(2, length):  # a code for each filter, in order (3.9.3)
+            if body[i] > 2 and body[i] != 128:
+                self.fail("bad_suback")
+                return
         packet_id = self._wait_id
         self._waits_for = self._wait_id = 0
         if kind == packets.UNSUBACK:
             if self.on_unsuback:
                 self.on_unsuback(packet_id)
             return
-        for i in range(2, length):
-            if body[i] > 2 and body[i] != 128:
-                self.fail("bad_suback")
-            elif self.on_suback:
+        if self.on_suback:
+            for i in range(2, length):
                 self.on_suback(packet_id, i - 2, body[i])
 
     # -- time --------------------------------------------------------------------------------
@@ -410,6 +514,8 @@ class Session:
             left = self._deadline("ping_timeout", self._ping_ms, limits.PING_REPLY_MS, left, now_ms)
         elif self._keepalive_ms:
             left = min(left, max(0, self._keepalive_ms // 2 - self._idle_ms(now_ms)))
+        if self._rels_sent:
+            left = self._deadline("pubcomp_timeout", self._rel_ms, limits.PUBACK_MS, left, now_ms)
         if self.in_flight:
             for i in range(self._window):
                 if self._ids[i]:
