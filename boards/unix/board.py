@@ -1,14 +1,16 @@
 # The desk as a board: MicroPython's unix port or CPython, run by `hublink run`, which plays the
 # hardware: it enforces the watchdog from outside the process and restarts it after a reset.
 import os
+import sys
 
 NAME = "unix"
 CONFIG = os.getenv("HUBLINK_CONFIG") or "config.json"
 NEEDS_WIFI = False
 WATCHDOG_MAX_MS = 8388  # the Pico W's, so that what is too slow for it shows on the desk
-GETADDRINFO_BOUNDED = True  # the host's resolver has its own limits
-TLS_IN_HEAP = False
-TLS_RESERVE = ()
+GETADDRINFO_BOUNDED = False  # two attempts of 5 s each are usual (resolv.conf(5)): longer than the watchdog
+# The reference interpreter has its TLS memory where the Pico W has it.
+TLS_IN_HEAP = getattr(sys.implementation, "_build", "") == "reference"
+TLS_RESERVE = (17000, 4600) if TLS_IN_HEAP else ()
 UNACKED_MAX_LEN = 2048  # the Pico W's
 
 _MAINTENANCE = "maintenance.flag"
@@ -37,7 +39,20 @@ class _Wlan:
         raise ValueError("no radio")
 
     def ifconfig(self):
-        return ("127.0.0.1", "255.0.0.0", "0.0.0.0", "0.0.0.0")
+        return ("127.0.0.1", "255.0.0.0", "0.0.0.0", _name_server())
+
+
+# The first IPv4 name server of the host.
+def _name_server():
+    try:
+        with open("/etc/resolv.conf") as f:
+            for line in f:
+                words = line.split()
+                if len(words) > 1 and words[0] == "nameserver" and ":" not in words[1]:
+                    return words[1]
+    except OSError:
+        pass
+    return "0.0.0.0"
 
 
 def _exists(name):

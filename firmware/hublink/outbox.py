@@ -1,13 +1,14 @@
 # The messages that wait to be sent or acknowledged: a ring of bytes in RAM. Pure.
 # It is the only store of unacknowledged messages. Each record holds the PUBLISH packet itself, in
 # one piece, so that sending is one write straight from here and re-sending the same.
-# Record: length of the packet (2 bytes), state (1), unused (1), packet. Owners hold a record by its
-# offset. Nothing here allocates when topics and payloads are bytes.
+# Record: length of the packet (2 bytes, low first), state (1), unused (1), packet. Owners hold a record
+# by its offset. Nothing here allocates when topics and payloads are bytes.
 from micropython import const
 
 from .protocol import packets
 
-_HEAD = const(4)
+# Bytes before the packet.
+HEAD_LEN = const(4)
 _QUEUED = const(1)
 _SENT = const(2)
 _DONE = const(3)
@@ -34,29 +35,30 @@ class Outbox:
 
     # Longest packet that can ever be stored, in bytes.
     def packet_max(self):
-        return len(self.buf) - _HEAD
+        return len(self.buf) - HEAD_LEN
 
     # Stores a message (topic, payload: bytes). Makes room by dropping the oldest messages that are
     # not in flight. Returns False when that is not enough; then this message is the one lost.
-    def put(self, topic, payload, qos, retain):
+    def put(self, topic, payload, qos=0, retain=False):
         length = packets.publish_len(len(topic), len(payload), qos)
         if length > self.packet_max():
+            self.dropped += 1
             raise ValueError("outbox: message of %d bytes, expected at most %d" % (length, self.packet_max()))
-        at = self._room(length + _HEAD)
+        at = self._room(length + HEAD_LEN)
         while at < 0:
             if not self._drop_oldest():
                 self.dropped += 1
                 return False
-            at = self._room(length + _HEAD)
+            at = self._room(length + HEAD_LEN)
         buf = self.buf
-        if at != self._tail and self._tail + _HEAD <= len(buf):
+        if at != self._tail and self._tail + HEAD_LEN <= len(buf):
             buf[self._tail + 2] = _SKIP
         buf[at] = length & 255
         buf[at + 1] = length >> 8
         buf[at + 2] = _QUEUED
         end = self._head if self._records and at <= self._head else len(buf)
-        self._tail = packets.put_publish(buf, at + _HEAD, topic, payload, qos, retain, end)
-        self.used_len += length + _HEAD
+        self._tail = packets.put_publish(buf, at + HEAD_LEN, topic, payload, qos, retain, end)
+        self.used_len += length + HEAD_LEN
         self._records += 1
         self.count += 1
         if not self.waiting:
@@ -78,8 +80,10 @@ class Outbox:
             return False
         record = self._head
         for _ in range(self._records):
-            if self.buf[record + 2] == _AGAIN and packets.publish_id(self.buf, record + _HEAD) == packet_id:
-                return True
+            at = record + HEAD_LEN
+            if self.buf[record + 2] == _AGAIN and self.buf[at] & 6:  # QoS 0 has no id
+                if packets.publish_id(self.buf, at) == packet_id:
+                    return True
             record = self._after(record)
         return False
 
@@ -89,13 +93,15 @@ class Outbox:
             self._again -= 1
         self.buf[record + 2] = _SENT
         self.waiting -= 1
-        self._seek(record)
+        if self.waiting:
+            self._seek(record)
 
     # The record needs no more sending. Its room is free once all older records are done too.
     def done(self, record):
         self.buf[record + 2] = _DONE
         self.count -= 1
-        self._free()
+        if record == self._head:
+            self._free()
 
     # The connection is gone: all that is not done is to be sent again, in order.
     def rewind(self):
@@ -118,10 +124,6 @@ class Outbox:
             record = self._after(record)
         return turned
 
-    # Where the packet of a record starts in buf.
-    def packet_at(self, record):
-        return record + _HEAD
-
     def packet_len(self, record):
         return self.buf[record] | self.buf[record + 1] << 8
 
@@ -141,30 +143,30 @@ class Outbox:
             return False
         self._again -= state == _AGAIN
         self.waiting -= 1
-        if self._next == record:
+        if self._next == record and self.waiting:
             self._seek(record)
         self.dropped += 1
         self.done(record)
         return True
 
-    # Sets _next to the first record behind this one that is to be sent.
+    # Sets _next to the first record behind this one that is to be sent; there is one.
     def _seek(self, record):
-        if self.waiting:
+        record = self._after(record)
+        while self.buf[record + 2] == _DONE:
             record = self._after(record)
-            while self.buf[record + 2] == _DONE:
-                record = self._after(record)
-            self._next = record
+        self._next = record
 
     def _free(self):
-        while self._records and self.buf[self._head + 2] == _DONE:
-            self.used_len -= self.packet_len(self._head) + _HEAD
+        if not self.count:
+            self._records = self._head = self._tail = self.used_len = 0
+            return
+        while self.buf[self._head + 2] == _DONE:
+            self.used_len -= self.packet_len(self._head) + HEAD_LEN
             self._head = self._after(self._head)
             self._records -= 1
-        if not self._records:
-            self._head = self._tail = 0
 
     def _after(self, record):
-        at = record + _HEAD + self.packet_len(record)
-        if at != self._tail and (at + _HEAD > len(self.buf) or self.buf[at + 2] == _SKIP):
+        at = record + HEAD_LEN + self.packet_len(record)
+        if at != self._tail and (at + HEAD_LEN > len(self.buf) or self.buf[at + 2] == _SKIP):
             return 0
         return at

@@ -19,6 +19,7 @@ _DATES = ("certificate_expired", "certificate_not_yet_valid")
 _LEAVE_AFTER = 3
 # With less free heap a bad signature may be a failed allocation (platform-facts section 0, rule 5).
 _TLS_HEAP_LEN = 45000
+_DAY_S = 86400
 
 
 class Uplink:
@@ -169,6 +170,8 @@ class Uplink:
             return self._broken(now_ms)
         if state == connection.UP and self._subscribed(now_ms):
             self._failures = 0
+            self._oversized = self.client.session.oversized
+            self._keep_floor()
             self.client.session.paused = False
             return self._go(link.HUB_UP, now_ms)
         return self.client.connection.due_in(now_ms)
@@ -180,7 +183,11 @@ class Uplink:
         if not self._announced:
             birth = json.dumps({"online": True, "version": VERSION})
             self._announced = self._announce(birth.encode())
-        if self._poll(now_ms) == connection.BROKEN:
+        state = self._poll(now_ms)
+        if self.client.session.oversized != self._oversized:
+            self._oversized = self.client.session.oversized
+            self._trouble("oversized")
+        if state == connection.BROKEN:
             return self._broken(now_ms)
         return limits.POLL_MS if self._syncing else self.client.connection.due_in(now_ms)
 
@@ -244,7 +251,11 @@ class Uplink:
             self._trouble(answer)
             return
         self._log("clock %s, was off by %d s" % (self.clock.text(), self.clock.drift_s))
-        if self.clock.now_s() > self._notes.values.get("floor_s", 0) + 86400:
+
+    # The hub's certificate was valid now, so a server that lied about the time did not lie by much: only
+    # then is the time a floor for good. Once a day, for flash wears.
+    def _keep_floor(self):
+        if self.clock.now_s() > self._notes.values.get("floor_s", 0) + _DAY_S:
             self._notes.save(floor_s=self.clock.now_s())
 
     # Asks for the time again while online, without holding anything up.

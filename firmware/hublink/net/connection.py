@@ -13,6 +13,8 @@ OPENING = const(3)  # TLS handshake, driven by writing CONNECT; then CONNACK
 UP = const(4)
 BROKEN = const(5)  # see error
 
+# How often the session's deadlines are looked at by poll() alone.
+_CHECK_MS = const(250)
 # Reads in one turn: a hub that floods us must not keep the loop from its other work.
 _READS = const(32)
 
@@ -30,6 +32,7 @@ class Connection:
         self._heap_low = heap_low
         self._stream = Stream()
         self._addresses = None
+        self._checked_ms = 0
 
     # Begins to connect; the session's CONNECT must be ready. context None: plain TCP.
     def start(self, now_ms, host, port, context, name):
@@ -132,7 +135,10 @@ class Connection:
             self._write(now_ms)
         if self.state == BROKEN:
             return
-        session.check(now_ms)
+        # Deadlines are seconds long, and the node's own loop asks due_in() between turns.
+        if (now_ms - self._checked_ms) & ticks.MASK >= _CHECK_MS:
+            self._checked_ms = now_ms
+            session.check(now_ms)
         if session.error:
             self.give_up(session.error)
         elif session.state == mqtt.UP:
@@ -153,16 +159,16 @@ class Connection:
             session.sent(n, now_ms)
         return True
 
-    # True if packets may have arrived that are to be answered.
+    # True if something arrived that may have to be answered, and the stream is well.
     def _read(self, now_ms):
         session = self.session
         reader = session.reader
-        for _ in range(_READS):
+        for i in range(_READS):
             if not session.may_read():
-                break
+                return True
             n = self._stream.readinto(reader.into, reader.want)
             if n == NOTHING:
-                break
+                return i > 0
             if n == CLOSED:
                 self.give_up("closed_by_hub")
                 return False

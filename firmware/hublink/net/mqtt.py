@@ -65,6 +65,9 @@ class MQTTClient(simple.MQTTClient):
         self._arrived = None  # first byte of the last PUBLISH that was handled
         self._answer = None  # what the hub granted, or to what it unsubscribed
         self.session = Session(outbox or Outbox(limits.OUTBOX_LEN), **options)
+        # enqueue(topic, payload, qos=0, retain=False): puts a message (bytes) into the outbox, which is
+        # sent by poll(). False if there is no room for it.
+        self.enqueue = self.session.outbox.put
         self.session.on_message = self._message
         self.session.on_suback = self._suback
         self.session.on_unsuback = self._unsuback
@@ -89,10 +92,6 @@ class MQTTClient(simple.MQTTClient):
     # One turn: moves the bytes that can be moved, calls handlers. Returns the connection's state.
     def poll(self, now_ms, uptime_s):
         return self.connection.poll(now_ms, uptime_s)
-
-    # Puts a message (topic, payload: bytes) into the outbox. False if it could not keep it.
-    def enqueue(self, topic, payload, qos=0, retain=False):
-        return self.session.outbox.put(topic, payload, qos, retain)
 
     # handler(message) is called for messages that match the filter, instead of the callback; the
     # message is the session's buffer and bounds, valid until the handler returns.

@@ -56,6 +56,7 @@ class Stream:
 
     # Puts TLS on top; the first write drives its handshake, and takes nothing before it is done.
     def start_tls(self, context, host):
+        self._io = None  # if this fails, nothing may be written to the raw socket
         try:
             self._io = context.wrap_socket(self._raw, server_hostname=host, do_handshake_on_connect=False)
         except (OSError, ValueError, MemoryError) as e:

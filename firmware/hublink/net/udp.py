@@ -30,7 +30,7 @@ class Question:
     # data: the datagram. parse(reply): None if it is not for us, a text if it is no use, else the
     # answer. Returns True once `answer` is set.
     def poll(self, now_ms, data, parse):
-        if self._socket is None:
+        if self._index < 0:
             return self._ask(now_ms, data)
         found = self._receive(parse)
         if found is not None:
@@ -59,15 +59,17 @@ class Question:
         self._index = (self._index + 1) % len(self._servers)
         self._asked_ms = now_ms
         address, port = self._servers[self._index]
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
         try:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
             self._socket.sendto(data, socket.getaddrinfo(address, port)[0][-1])
-        except OSError:  # no route yet: the next try is reply_ms away
+        except OSError:  # no socket, or no route yet: the next try is reply_ms away
             pass
         return False
 
     def _receive(self, parse):
+        if self._socket is None:
+            return None
         try:
             reply = self._socket.recv(_REPLY_LEN)
         except OSError as e:

@@ -40,8 +40,8 @@ _COPY = ["%ds" % (16 * i) for i in range(17)] + ["%ds" % (1 << i) for i in range
 # may be zeroed, but none at `end` or behind. A slice would be simpler, and allocates up to 1.25.
 def put(buf, at, data, end):
     n = len(data)
-    size = (n + 15) & ~15
-    i = size >> 4
+    i = (n + 15) >> 4
+    size = i << 4
     if n > 256:
         size = 512
         i = 17
@@ -94,29 +94,35 @@ def _put_text(buf, at, text, end):
     return put(buf, put_u16(buf, at, len(text)), text, end)
 
 
-def _publish_remaining(topic_len, payload_len, qos):
-    return 2 + topic_len + (2 if qos else 0) + payload_len
-
-
 # Length of the whole PUBLISH packet in bytes.
 def publish_len(topic_len, payload_len, qos):
-    n = _publish_remaining(topic_len, payload_len, qos)
-    return 1 + _varint_len(n) + n
+    n = 2 + topic_len + payload_len
+    if qos:
+        n += 2
+    return n + 2 if n < 128 else 1 + _varint_len(n) + n
 
 
 # PUBLISH at buf[at:]; the packet id is left 0 for set_publish_id. What is between the packet and
-# `end` may be zeroed.
+# `end` may be zeroed. Calls are what costs time on the device, so there are few.
 def put_publish(buf, at, topic, payload, qos, retain, end):
     buf[at] = PUBLISH | qos << 1 | (RETAIN if retain else 0)
-    at = _put_varint(buf, at + 1, _publish_remaining(len(topic), len(payload), qos))
-    at = _put_text(buf, at, topic, end)
+    topic_len = len(topic)
+    n = 2 + topic_len + len(payload)
     if qos:
-        at = put_u16(buf, at, 0)
+        n += 2
+    at += 1
+    while n > 127:
+        buf[at] = n & 127 | 128
+        n >>= 7
+        at += 1
+    buf[at] = n
+    buf[at + 1] = topic_len >> 8
+    buf[at + 2] = topic_len & 255
+    at = put(buf, at + 3, topic, end)
+    if qos:
+        buf[at] = buf[at + 1] = 0
+        at += 2
     return put(buf, at, payload, end)
-
-
-def publish_qos(buf, at):
-    return buf[at] >> 1 & 3
 
 
 # Where the packet id of the PUBLISH (QoS 1, 2) that starts at buf[at] stands.

@@ -11,6 +11,8 @@ from array import array
 from micropython import const
 
 from .. import limits, ticks
+from ..limits import TLS_RECORD_LEN
+from ..outbox import HEAD_LEN
 from . import packets
 from .reader import Reader
 
@@ -19,6 +21,8 @@ CONNECTING = const(1)  # CONNECT is on its way, CONNACK is not here
 UP = const(2)
 DEAD = const(3)  # see error; only close() leads out
 
+# ticks.MASK; what passed since a moment of less than 2**30 ms ago is (now_ms - moment) & _MASK.
+_MASK = const(0x3FFFFFFF)
 # Acknowledgements that can be owed; beyond it nothing is read.
 _ACKS = const(16)
 # Arrived QoS 2 messages whose PUBREL is outstanding. A hub that has more under way is cut off.
@@ -123,7 +127,7 @@ class Session:
         self._check_fits("CONNECT", length)
         packets.put_connect(self._control, client_id, user, password, keepalive_s, clean, will)
         self._control_len = length
-        self._keepalive_ms = keepalive_s * 1000
+        self._half_ms = keepalive_s * 500
         self.state = CONNECTING
         self._rx_ms = self._tx_ms = self._wait_ms = now_ms
 
@@ -157,8 +161,8 @@ class Session:
         self._pinged_len = 0  # those of them that the ping under way will answer for
         self.in_flight = self._rels_len  # messages whose handshake is under way
         self._rels_sent = 0
-        self._rel_ms = 0  # when the last PUBREL was sent
-        self._keepalive_ms = 0
+        self._rel_ms = 0  # since when the oldest of them, PUBREL sent, has not been answered
+        self._half_ms = 0  # half the keep-alive
         for i in range(self._window):
             self._ids[i] = 0
 
@@ -217,35 +221,34 @@ class Session:
     def tx(self, now_ms):
         if self.tx_len:
             return True
-        if self.state != UP and self.state != CONNECTING:
+        if self.state != UP and (self.state != CONNECTING or not self._control_len):
             return False
+        self._offer_ms = now_ms
         if self._control_len:
             self._name(self._control, 0, self._control_len)
-        elif self.state == CONNECTING:
-            return False
         elif self._acks_len:
             self._name_ack()
         elif self._rels_sent < self._rels_len:
             self._name_rel(now_ms)
-        elif self._ping_due(now_ms) or (self._name_record(now_ms) and not self._pinging):
+        elif self._ping_due(now_ms):
             self._name_ping(now_ms)
-        self._offer_ms = now_ms
+        elif not self.paused and self._name_record(now_ms) and not self._pinging:
+            self._name_ping(now_ms)
         return self.tx_len > 0
 
     # n bytes of what tx named were written.
     def sent(self, n, now_ms):
-        self.tx_at += n
-        self.tx_len -= n
         self._tx_ms = self._offer_ms = now_ms
+        self.tx_len -= n
         if self.tx_len:
-            return
-        if self.tx_buf is self._control:
-            self._control_len = 0
-            if self._control[0] & 0xF0 != packets.PUBLISH:
-                self._wait_ms = now_ms
+            self.tx_at += n
         elif self._loose >= 0:
             self.outbox.done(self._loose)
             self._loose = -1
+        elif self.tx_buf is self._control:
+            self._control_len = 0
+            if self._control[0] & 0xF0 != packets.PUBLISH:
+                self._wait_ms = now_ms
 
     def _name(self, buf, at, length):
         self.tx_buf = buf
@@ -268,8 +271,9 @@ class Session:
 
     def _name_rel(self, now_ms):
         packets.put_ack(self._ack, packets.PUBREL, self._rels[self._rels_sent])
+        if not self._rels_sent:
+            self._rel_ms = now_ms
         self._rels_sent += 1
-        self._rel_ms = now_ms
         self._name(self._ack, 0, 4)
 
     # A ping is due when nothing came, or nothing went, for half the keep-alive, and when QoS 0
@@ -277,12 +281,12 @@ class Session:
     def _ping_due(self, now_ms):
         if self._pinging:
             return False
-        if self._want_ping or self._loose_len * 2 > self._unacked_max_len:
-            return True
-        return self._keepalive_ms > 0 and self._idle_ms(now_ms) * 2 >= self._keepalive_ms
-
-    def _idle_ms(self, now_ms):
-        return max(ticks.diff(now_ms, self._rx_ms), ticks.diff(now_ms, self._tx_ms))
+        half_ms = self._half_ms
+        return (
+            self._want_ping
+            or self._loose_len * 2 > self._unacked_max_len
+            or (half_ms > 0 and ((now_ms - self._rx_ms) & _MASK >= half_ms or (now_ms - self._tx_ms) & _MASK >= half_ms))
+        )
 
     def _name_ping(self, now_ms):
         self._want_ping = False
@@ -294,15 +298,17 @@ class Session:
     # Names the next message, if it may go. True if only a ping's answer can make room for it.
     def _name_record(self, now_ms):
         outbox = self.outbox
+        buf = outbox.buf
         record = outbox.peek()
-        if record < 0 or self.paused:
+        if record < 0:
             return False
-        at = outbox.packet_at(record)
-        cost = outbox.packet_len(record) + limits.TLS_RECORD_LEN
+        at = record + HEAD_LEN
+        length = buf[record] | buf[record + 1] << 8
+        cost = length + TLS_RECORD_LEN
         used = self._unacked_len + self._loose_len
         if used and used + cost > self._unacked_max_len:
             return self._loose_len > 0 and not self._unacked_len
-        if packets.publish_qos(outbox.buf, at):
+        if buf[at] & 6:  # QoS 1 or 2
             if self.in_flight == self._window:
                 return False
             self._track(record, at, now_ms)
@@ -312,7 +318,9 @@ class Session:
             self._loose = record
         outbox.sent(record)
         self._writing = record
-        self._name(outbox.buf, at, outbox.packet_len(record))
+        self.tx_buf = buf
+        self.tx_at = at
+        self.tx_len = length
         return False
 
     # A message that was sent before goes out under its old packet id, as a duplicate, if the hub has
@@ -441,13 +449,13 @@ class Session:
         if slot < 0:
             return
         record = self._records[slot]
-        qos = packets.publish_qos(self.outbox.buf, self.outbox.packet_at(record))
+        qos = self.outbox.buf[record + HEAD_LEN] >> 1 & 3
         # No honest hub acknowledges what it has not got whole, or the wrong way.
         if qos != (1 if kind == packets.PUBACK else 2) or (self.tx_len and record == self._writing):
             self.fail("bad_ack")
             return
         self._ids[slot] = 0
-        self._unacked_len -= self.outbox.packet_len(record) + limits.TLS_RECORD_LEN
+        self._unacked_len -= self.outbox.packet_len(record) + TLS_RECORD_LEN
         self.outbox.done(record)
         if qos == 2:
             self._rels[self._rels_len] = packet_id
@@ -458,6 +466,8 @@ class Session:
     def _pubcomp(self, packet_id):
         at = _find(self._rels, self._rels_len, packet_id)
         if 0 <= at < self._rels_sent:
+            if at == 0:
+                self._rel_ms = self._rx_ms
             self._rels_len = _remove(self._rels, self._rels_len, packet_id)
             self._rels_sent -= 1
             self._delivered(packet_id)
@@ -512,8 +522,9 @@ class Session:
             left = self._deadline("suback_timeout", self._wait_ms, limits.SUBACK_MS, left, now_ms)
         if self._pinging:
             left = self._deadline("ping_timeout", self._ping_ms, limits.PING_REPLY_MS, left, now_ms)
-        elif self._keepalive_ms:
-            left = min(left, max(0, self._keepalive_ms // 2 - self._idle_ms(now_ms)))
+        elif self._half_ms:
+            idle_ms = max(ticks.diff(now_ms, self._rx_ms), ticks.diff(now_ms, self._tx_ms))
+            left = min(left, max(0, self._half_ms - idle_ms))
         if self._rels_sent:
             left = self._deadline("pubcomp_timeout", self._rel_ms, limits.PUBACK_MS, left, now_ms)
         if self.in_flight:
