@@ -1,0 +1,60 @@
+# Every target sets up what it needs: `make test` on a fresh clone is enough. `make help` lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo 'ARGS="..." is handed on to demo, run, hub, size and bench; `make hub ARGS=--help` tells what they take.'
+
+setup: ## make this machine ready; at once when it is
+	@"$(PYTHON)" tools/setup_desk.py
+
+demo: setup ## a node on this desk talks to a hub on this desk
+	@$(BIN)/hublink demo $(ARGS)
+
+test: lint ## all tests: lint, unit, MicroPython, system
+	$(BIN)/python -m pytest
+
+lint: setup ## read the code for mistakes
+	$(BIN)/ruff check
+
+unit: setup ## the tests that run on CPython alone
+	$(BIN)/python -m pytest host_tests/unit
+
+micropython: setup ## the tests that run on CPython and on MicroPython
+	$(BIN)/python -m pytest host_tests/both
+
+system: setup ## the tests with real MicroPython, brokers and certificates
+	$(BIN)/python -m pytest host_tests/system
+
+run: config-is-given setup ## run a node on this desk: make run CONFIG=config.json
+	@$(BIN)/hublink run "$(CONFIG)" $(ARGS)
+
+hub: setup ## run a hub on this desk: make hub ARGS="--dialect ... --ca ... --cert ... --key ..."
+	@$(BIN)/hublink hub $(ARGS)
+
+size: setup ## measure the firmware against its budgets
+	@$(BIN)/hublink size $(ARGS)
+
+bench: setup ## compare a publish with umqtt.simple and with the least that can be done
+	@$(BIN)/hublink bench $(ARGS)
+
+lock: setup ## pin the Python packages anew, after a change in pyproject.toml; UPGRADE=--upgrade takes newer ones
+	$(BIN)/python -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.10 \
+		--extra build --extra test --custom-compile-command "make lock" $(UPGRADE) \
+		--output-file tools/requirements.lock pyproject.toml
+
+clean: ## remove what was built, and caches
+	rm -rf build .pytest_cache .ruff_cache .hypothesis
+	find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## remove what set-up made, too
+	rm -rf .venv .deps
+
+config-is-given:
+	@test -n "$(CONFIG)" || { echo "make run: say which node to run: make run CONFIG=path/to/config.json" >&2; exit 2; }
+
+.PHONY: help setup demo test lint unit micropython system run hub size bench lock clean distclean config-is-given

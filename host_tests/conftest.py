@@ -1,0 +1,35 @@
+"""The skip policy: no test is skipped silently.
+
+Whatever was not run, for whatever reason, is listed at the end; with CI=true in the environment it also fails
+the run. A test that needs a program says so with `host_tests.both.interpreters.needs`, which skips it only
+where set-up has found that this machine cannot have that program.
+"""
+
+import os
+
+import pytest
+
+
+def _in_ci():
+    return os.environ.get("CI") == "true"
+
+
+def _not_run(config):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.stats.get("skipped", [])
+
+
+def pytest_sessionfinish(session):
+    passed = session.exitstatus == pytest.ExitCode.OK
+    if passed and _in_ci() and _not_run(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not _not_run(config):
+        return
+    terminalreporter.section("not run on this machine")
+    for report in _not_run(config):
+        terminalreporter.line(f"{report.nodeid}: {report.longrepr[2].removeprefix('Skipped: ')}")
+    if _in_ci():
+        terminalreporter.line("CI=true: that is a failure.", red=True)
