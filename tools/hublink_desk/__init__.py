@@ -1,0 +1,1 @@
+"""The desk side of hublink: one command line tool, `hublink`."""

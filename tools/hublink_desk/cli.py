@@ -1,0 +1,31 @@
+"""The command line tool `hublink`: a table of verbs, each loaded when it is asked for."""
+
+import importlib
+
+import click
+
+# verb -> module and the click command in it. The help text of a verb is its own.
+_VERBS = {
+    "bench": "hublink_desk.bench:command",
+    "demo": "hublink_desk.demo:command",
+    "hub": "hublink_desk.hub.cli:command",
+    "reference": "hublink_desk.reference.cli:command",
+    "run": "hublink_desk.run:command",
+    "size": "hublink_desk.size:command",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx):
+        return sorted(_VERBS)
+
+    def get_command(self, ctx, name):
+        if name not in _VERBS:
+            return None
+        module, attribute = _VERBS[name].split(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+def main():
+    """Build, run, watch and test hublink nodes from a desk."""
