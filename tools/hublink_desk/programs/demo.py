@@ -1,0 +1,20 @@
+# The demo's device: a reading twice a second, and a handler that says what it heard.
+from hublink import Node
+
+node = Node()
+count = 0
+
+
+@node.telemetry(every_s=0.5)
+def room():
+    global count
+    count += 1
+    return {"celsius": 20 + count % 10 / 10}
+
+
+@node.on_event(severity="error")
+def trouble(event):
+    print("demo: handled %s about %s" % (event.code, event.object_id))
+
+
+node.run()
