@@ -145,7 +145,8 @@ def _hub(given, wrong):
 
 def _section(prefix, given, fields, wrong):
     if not isinstance(given, dict):
-        wrong.append("%s: %s, expected an object of settings" % (prefix[:-1] or "configuration", _show(given)))
+        name = prefix[:-1] or "configuration"
+        wrong.append("%s: %s, expected an object of settings" % (name, _show(given)))
         return {}
     known = [field[0] for field in fields]
     for name in given:

@@ -1,6 +1,6 @@
 # What the shim promises of plain sockets and poll, held against the real ones (see cases_shim_modules).
 # Each case talks to itself over loopback.
-# ruff: noqa: PLR2004 - a case states the values it expects
+
 import errno
 import os
 import select

@@ -1,5 +1,5 @@
 # Milliseconds that wrap: the same answers on every interpreter, on both sides of the wrap.
-# ruff: noqa: PLR2004 - a case states the values it expects
+
 import time
 
 from hublink import ticks

@@ -17,7 +17,7 @@ def now_ms():
 
 # Seconds since the first call; to be called at least once in six days, because ticks wrap.
 def uptime_s():
-    global _uptime_s, _since_ms
+    global _uptime_s, _since_ms  # noqa: PLW0603 - there is one clock
     now = now_ms()
     if _since_ms < 0:
         _since_ms = now

@@ -210,7 +210,7 @@ def put_ack(buf, kind, packet_id):
 
 
 # Is buf[at:end] well-formed UTF-8 without U+0000 and without surrogates (1.5.3)?
-def is_utf8(buf, at, end):
+def is_utf8(buf, at, end):  # noqa: C901, PLR0912 - the table of RFC 3629, and calls would cost time
     while at < end:
         b = buf[at]
         at += 1

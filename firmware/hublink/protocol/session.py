@@ -199,7 +199,8 @@ class Session:
         self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 0))
         if self.state != UP or self._control_len:
             return False
-        self._control_len = packets.put_publish(self._control, 0, topic, payload, 0, retain, len(self._control))
+        control = self._control
+        self._control_len = packets.put_publish(control, 0, topic, payload, 0, retain, len(control))
         return True
 
     # Asks the hub for a sign of life, whatever the keep-alive says.
@@ -281,12 +282,12 @@ class Session:
     def _ping_due(self, now_ms):
         if self._pinging:
             return False
+        if self._want_ping or self._loose_len * 2 > self._unacked_max_len:
+            return True
         half_ms = self._half_ms
-        return (
-            self._want_ping
-            or self._loose_len * 2 > self._unacked_max_len
-            or (half_ms > 0 and ((now_ms - self._rx_ms) & _MASK >= half_ms or (now_ms - self._tx_ms) & _MASK >= half_ms))
-        )
+        if not half_ms:
+            return False
+        return (now_ms - self._rx_ms) & _MASK >= half_ms or (now_ms - self._tx_ms) & _MASK >= half_ms
 
     def _name_ping(self, now_ms):
         self._want_ping = False
@@ -508,7 +509,7 @@ class Session:
 
     # Fails the session when a deadline has passed. Returns milliseconds until the next deadline or
     # ping; a very large number when there is none.
-    def check(self, now_ms):
+    def check(self, now_ms):  # noqa: C901 - one line for each deadline
         left = ticks.MASK >> 2
         if self.state == CONNECTING:
             if not self._control_len:
