@@ -98,7 +98,7 @@ def _importer(globals_):
 def _device_open(world):
     def device_open(name, mode="r", buffering=-1, encoding="utf-8"):
         try:
-            return open(name, mode, encoding=None if "b" in mode else encoding)
+            return open(name, mode, buffering, encoding=None if "b" in mode else encoding)
         except OSError as exc:
             raise world.error(exc) from None
 

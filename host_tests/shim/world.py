@@ -65,7 +65,7 @@ class World:
         reset_cause: what `machine.reset_cause()` answers.
     """
 
-    def __init__(  # noqa: PLR0913 - a device's circumstances; calls name them
+    def __init__(
         self,
         board="unix",
         *,
