@@ -3,7 +3,7 @@
 Written apart from the firmware's own encoder, so that the two can disagree. A complaint is a
 `Violation`: what a client must never send.
 """
-# ruff: noqa: PLR2004 - the numbers are the standard's, named by the section beside them
+
 
 from dataclasses import dataclass, field
 

@@ -53,7 +53,7 @@ class Device(shim.World):
         on_fed: called whenever the watchdog was fed, that is once a turn of the loop.
     """
 
-    def __init__(self, board, clock, net, memory, cause, ticks_start_ms):  # noqa: PLR0913, PLR0917 - its circumstances
+    def __init__(self, board, clock, net, memory, cause, ticks_start_ms):
         causes = _CAUSES[shim.port_of(board)]
         super().__init__(board, clock=clock, ticks_start_ms=ticks_start_ms, reset_cause=causes[cause])
         self.limits = net.port

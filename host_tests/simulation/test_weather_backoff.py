@@ -1,5 +1,5 @@
 """Backoff in time: 1 s doubling to 32 s with full jitter, from 1 s again after 60 s of good connection."""
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import re
 from contextlib import contextmanager

@@ -1,5 +1,5 @@
 """The device's own trouble: sensors, handlers, memory, an exception nobody caught."""
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import pytest
 

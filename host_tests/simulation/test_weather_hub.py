@@ -1,5 +1,5 @@
 """The hub in trouble: restarts, silence, refusals, packets that no hub should send."""
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import pytest
 

@@ -1,5 +1,5 @@
 """Ticks that wrap: the link, the session and the schedules across 2**30 ms, and a fortnight of quiet."""
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import importlib
 

@@ -1,5 +1,5 @@
 """Name servers and time servers in trouble, and a clock that is not set."""
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import pytest
 

@@ -1,5 +1,5 @@
 """What the hub knows of the device: birth message, last will, keep-alive, and one packet per write."""
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import json
 

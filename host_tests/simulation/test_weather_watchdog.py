@@ -2,7 +2,7 @@
 
 That it never bites otherwise is checked at the end of every other test (`World.check`).
 """
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import importlib
 

@@ -1,5 +1,5 @@
 """The simulated world is as strict as it says: what it must catch, it catches."""
-# ruff: noqa: PLR2004 - the numbers of a situation are clearest where it is told
+
 
 import pytest
 

@@ -1,5 +1,5 @@
 """Clock, watchdog, reset, radio and the words that survive a reset, as a board has them."""
-# ruff: noqa: PLR2004 - a test states the values it expects
+
 
 import asyncio
 import time
@@ -278,7 +278,7 @@ def test_chips_have_a_temperature():
         assert isinstance(getattr(module("esp32", board), name)(), int)
     for board in ("ESP32_GENERIC", "ESP32_GENERIC_C3", "RPI_PICO_W"):
         with shim.install(board):
-            import board as board_module  # noqa: PLC0415 - exists only inside a world
+            import board as board_module
 
             assert 20 < board_module.temperature_c() < 60
 

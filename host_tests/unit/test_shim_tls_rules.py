@@ -1,5 +1,5 @@
 """Where the shim's TLS is stricter than a board: what crashes, hangs or loses data there raises here."""
-# ruff: noqa: PLR2004 - a test states the values it expects
+
 
 import contextlib
 import datetime

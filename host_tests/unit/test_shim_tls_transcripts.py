@@ -140,7 +140,7 @@ def interpreter(request):
     return request.param
 
 
-def transcript(interpreter, scenario, behave, *, host="localhost", ca=None, identity=None, more=()):  # noqa: PLR0913
+def transcript(interpreter, scenario, behave, *, host="localhost", ca=None, identity=None, more=()):
     """The lines that the client printed; `more` are arguments of its scenario."""
     files = [ca.cert_der if ca else "-", *((identity.cert_der, identity.key_der) if identity else "--")]
     with Peer(behave) as peer:

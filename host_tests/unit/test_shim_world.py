@@ -1,5 +1,5 @@
 """What firmware may import and name under the shim, and that nothing is left when it is gone."""
-# ruff: noqa: PLR2004, PLC0415 - a test states the values it expects; firmware exists only inside a world
+
 
 import builtins
 import json
