@@ -5,6 +5,9 @@ virtual time (host_tests/simulation); here are those in which a real peer could 
 """
 
 import json
+import signal
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -252,3 +255,20 @@ def test_bad_configuration_is_one_sentence_and_no_connection(workshop, mosquitto
         node.start()
         node.wait_line("hub.verify: unknown setting, expected one of type, host, port", STEP_S)
         assert node.wait_exit(STEP_S) == 1
+
+
+def test_run_keeps_a_node_on_the_desk_until_ctrl_c(workshop, mosquitto, interpreter):
+    config = workshop.device(NAME, generic(mosquitto.port))
+    hublink = [sys.executable, "-c", "from hublink_desk.cli import main; main()"]
+    verb = [*hublink, "run", "--interpreter", interpreter]
+    with Listener(workshop, mosquitto.port, "#") as listener:
+        with subprocess.Popen([*verb, config], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                listener.wait(f"{NAME}/telemetry", lambda m: m["name"] == "memory")  # firmware/main.py's
+                process.send_signal(signal.SIGINT)
+                output, _ = process.communicate(timeout=STEP_S)
+            finally:
+                process.kill()
+        listener.wait(f"{NAME}/status", lambda m: m == {"online": False})
+    assert process.returncode == 128 + signal.SIGINT
+    assert "link HUB -> ONLINE" in output

@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 
 from . import paths
+from .build import compile_firmware
 from .errors import DeskError
 from .servers import end_with_parent
 
@@ -514,7 +515,11 @@ def command(config, interpreter, heap):
     The folder of CONFIG is the device's file system. The watchdog and machine.reset() restart the
     device; when it ends otherwise, this ends with its exit code. Ctrl-C lets it disconnect first.
     """
-    with DeskBoard(config, interpreter, heap, output=sys.stdout.buffer) as board:
+    # What goes onto a board is compiled before, and a board's heap has no room for compiling it.
+    firmware = paths.BUILD / "run"
+    compile_firmware(firmware)
+    env = {} if interpreter == "cpython" else {"MICROPYPATH": f"{firmware}:.frozen"}
+    with DeskBoard(config, interpreter, heap, env=env, output=sys.stdout.buffer) as board:
         with _signals_stop(board) as received:
             board.start()
             if received:  # before there was a board to stop
