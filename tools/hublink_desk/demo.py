@@ -46,10 +46,53 @@ _CHECKS = (
 )
 
 
+class _Interrupt:
+    """Ctrl-C and SIGTERM, which end the demo at its next wait.
+
+    Python raises KeyboardInterrupt wherever the main thread is, also between taking a lock and entering
+    its `with` block: the lock then stays taken and whoever else needs it waits for ever. So the handler
+    only notes the signal, and the waits look at the note.
+    """
+
+    LOOK_EVERY_S = 0.1
+
+    def __init__(self):
+        self._received = False
+        self._boards = []
+
+    def __enter__(self):
+        self._before = {n: signal.signal(n, self._note) for n in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number, _frame):
+        self._received = True
+        for board in self._boards:
+            board.ask_to_stop()  # so that waiting for its next line ends
+
+    def watch(self, board):
+        self._boards.append(board)
+        return board
+
+    def check(self):
+        if self._received:
+            raise KeyboardInterrupt
+
+    def sleep(self, duration_s):
+        end_s = time.monotonic() + duration_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left_s, self.LOOK_EVERY_S))
+
+
 class _Seen:
     """Things that happened, in order, from any thread; and waiting for one."""
 
-    def __init__(self):
+    def __init__(self, interrupt):
+        self._interrupt = interrupt
         self._items = []
         self._changed = threading.Condition()
 
@@ -73,7 +116,8 @@ class _Seen:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     raise DeskError(f"{what} was not seen within {limit_s:g} s.")
-                self._changed.wait(left_s)
+                self._interrupt.check()
+                self._changed.wait(min(left_s, self._interrupt.LOOK_EVERY_S))
 
     def mark(self):
         return len(self.items())
@@ -82,9 +126,9 @@ class _Seen:
 class _Operator:
     """A second party with a certificate of its own: sees what the hub passes on, as a person would."""
 
-    def __init__(self, workshop, port):
+    def __init__(self, workshop, port, interrupt):
         identity = workshop.ca.issue(_OPERATOR)
-        self.telemetry, self.status = _Seen(), _Seen()
+        self.telemetry, self.status = _Seen(interrupt), _Seen(interrupt)
         self._client = _client(workshop, device_id(_OPERATOR), identity)
         self._client.on_message = self._message
         self._client.on_connect = lambda client, *_: client.subscribe(f"{_SENSOR}/#", 0)
@@ -117,11 +161,12 @@ def _client(workshop, client_id, identity=None):
 class Demo:
     """The desk of the demo and its checks. Leaving its `with` block ends everything it started."""
 
-    def __init__(self, console, interpreter):
+    def __init__(self, console, interpreter, interrupt):
         self._console = console
         self._interpreter = interpreter
+        self._interrupt = interrupt
         self._stack = contextlib.ExitStack()
-        self._hub_log = _Seen()
+        self._hub_log = _Seen(interrupt)
         self.results = {}
 
     def __enter__(self):
@@ -143,7 +188,7 @@ class Demo:
         devices = [Device(device_id(name), name) for name in (_SENSOR, _GUEST, _OPERATOR)]
         self._hub = stack.enter_context(self._desk_hub(self._workshop.hub, devices, self._hub_says))
         self._wire = stack.enter_context(Wire(self._hub.port))
-        self._operator = _Operator(self._workshop, self._hub.port)
+        self._operator = _Operator(self._workshop, self._hub.port, self._interrupt)
         stack.callback(self._operator.close)
         config = self._device(_SENSOR, self._wire.port)
         self._board = stack.enter_context(self._desk_board(config, _SENSOR))
@@ -173,7 +218,8 @@ class Demo:
             self._say(name, text.removeprefix("hublink: "))
 
         env = {"MICROPYPATH": str(self._mpy)}
-        return DeskBoard(config, interpreter=self._interpreter, on_line=say, script=PROGRAM, env=env)
+        board = DeskBoard(config, interpreter=self._interpreter, on_line=say, script=PROGRAM, env=env)
+        return self._interrupt.watch(board)
 
     def _hub_says(self, record):
         self._hub_log.add(record)
@@ -199,10 +245,12 @@ class Demo:
     def run(self):
         """Do all checks in order; one that does not hold does not stop the rest. True if all held."""
         for number, (text, check) in enumerate(zip(_CHECKS, self._checks(), strict=True), start=1):
+            self._interrupt.check()
             self._console.rule(f"{number}. {text}", align="left", style="dim")
             try:
                 self.results[text] = (True, check())
-            except (DeskError, TimeoutError, AssertionError) as error:
+            except (DeskError, TimeoutError) as error:
+                self._interrupt.check()
                 self.results[text] = (False, str(error))
             self._say("demo", f"{'ok' if self.results[text][0] else 'FAILED'}: {self.results[text][1]}")
         return all(held for held, _ in self.results.values())
@@ -236,7 +284,7 @@ class Demo:
         return f"boot 1, seq 1..{last['seq']}, time set by SNTP"
 
     def _hears_of_the_guest(self):
-        codes = _Seen()
+        codes = _Seen(self._interrupt)
         guest = _client(self._workshop, device_id(_GUEST))
         guest.on_connect = lambda _c, _u, _flags, code, _p: codes.add(code)
         guest.connect("127.0.0.1", self._hub.port)
@@ -256,7 +304,7 @@ class Demo:
         self._wire.cut()
         self._say("demo", f"cable pulled for {_CUT_S:g} s")
         self._board.wait_line("link ONLINE -> DOWN", _STEP_S)
-        time.sleep(_CUT_S)
+        self._interrupt.sleep(_CUT_S)
         arrived = self._operator.telemetry.mark() - mark
         self._wire.restore()
         wanted = before + 2 * int(_CUT_S) + 4
@@ -278,7 +326,7 @@ class Demo:
         return f"boot 2, first message seq {message['seq']}"
 
     def _refuses_a_wrong_hub(self):
-        seen = _Seen()
+        seen = _Seen(self._interrupt)
         wrong = self._workshop.foreign.issue("hub", kind="hub", hosts=[HUB_NAME, "127.0.0.1"])
         with self._desk_hub(wrong, [Device(device_id(_SENSOR), _SENSOR)], seen.add) as impostor:
             identity = self._workshop.ca.issue("sensor-1-again")
@@ -325,10 +373,9 @@ def _expect_contiguous(messages):
 @click.option("--interpreter", type=click.Choice(INTERPRETERS), default="micropython", show_default=True)
 def command(interpreter):
     """Run the firmware against a hub on this desk and check eight things, in under a minute."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: with everything put away
     console = Console()
     started = time.monotonic()
-    with Demo(console, interpreter) as demo:
+    with _Interrupt() as interrupt, Demo(console, interpreter, interrupt) as demo:
         everything = demo.run()
         console.print()
         console.print(demo.table())
