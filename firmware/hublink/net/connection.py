@@ -27,6 +27,7 @@ class Connection:
         self.state = IDLE
         self.error = None  # one word
         self.detail = None  # the exception behind it, if there is one
+        self.one_packet = False  # set by the owner: a turn reads no further than the end of a packet
         self._resolver = resolver
         self._reserve = reserve
         self._heap_low = heap_low
@@ -174,7 +175,8 @@ class Connection:
                 return False
             if n == FAILED:
                 return self._failed()
-            session.received(n, now_ms)
+            if session.received(n, now_ms) and self.one_packet:
+                return True
         return True
 
     def _failed(self):

@@ -179,6 +179,8 @@ class MQTTClient(simple.MQTTClient):
     def _turn(self, wait_ms):
         if wait_ms and not self.connection.wait(wait_ms):
             time.sleep_ms(limits.POLL_MS)
+        # As umqtt does: what follows a message, or CONNACK, waits for the next call.
+        self.connection.one_packet = True
         state = self.connection.poll(_now_ms(), int(time.time()))
         if state == steps.IDLE:
             raise OSError(errno.ENOTCONN)

@@ -47,8 +47,8 @@ class MQTTClient(_MQTTClient):
                 if isinstance(e, MQTTException) and e.args[0] != _UNAVAILABLE:
                     raise
                 self.log(True, e)
-            i += 1
-            self.delay(i)
+                i += 1
+                self.delay(i)
 
     def subscribe(self, topic, qos=0):
         granted = super().subscribe(topic, qos)

@@ -30,13 +30,13 @@ _HELD = const(32)
 
 
 class Message:
-    """An arrived PUBLISH, valid inside the handler only: bounds in buf, qos, retain, dup."""
+    """An arrived PUBLISH, valid inside the handler only: bounds in buf, first byte, qos, retain, dup."""
 
     def __init__(self, buf):
         self.buf = buf
         self.topic_at = 2
         self.topic_end = self.payload_at = self.payload_end = 0
-        self.qos = self.packet_id = 0
+        self.first = self.qos = self.packet_id = 0
         self.retain = self.dup = False
 
     # Copies, for handlers that may allocate.
@@ -51,6 +51,7 @@ class Message:
 
     # Reads the body of a PUBLISH; None, or what is wrong with it.
     def parse(self, first, length, have):
+        self.first = first
         self.qos = first >> 1 & 3
         self.retain = bool(first & packets.RETAIN)
         self.dup = bool(first & packets.DUP)
@@ -363,13 +364,15 @@ class Session:
         return self._acks_len < _ACKS and (self.state == UP or self.state == CONNECTING)
 
     # n > 0 bytes were read into reader.into. Handlers run from here; what they raise comes out of
-    # here, with the session in order (the message counts as delivered).
+    # here, with the session in order (the message counts as delivered). True at the end of a packet.
     def received(self, n, now_ms):
         self._rx_ms = now_ms
         if self.reader.received(n):
             self._packet(self.reader.first, self.reader.length)
-        elif self.reader.error:
+            return True
+        if self.reader.error:
             self.fail(self.reader.error)
+        return False
 
     def _packet(self, first, length):
         kind = first & 0xF0
