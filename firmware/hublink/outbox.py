@@ -40,8 +40,9 @@ class Outbox:
     # Stores a message (topic, payload: bytes). Makes room by dropping the oldest messages that are
     # not in flight. Returns False when that is not enough; then this message is the one lost.
     def put(self, topic, payload, qos=0, retain=False):
+        buf = self.buf
         length = packets.publish_len(len(topic), len(payload), qos)
-        if length > self.packet_max():
+        if length > len(buf) - HEAD_LEN:
             self.dropped += 1
             raise ValueError("outbox: message of %d bytes, expected at most %d" % (length, self.packet_max()))
         at = self._room(length + HEAD_LEN)
@@ -50,7 +51,6 @@ class Outbox:
                 self.dropped += 1
                 return False
             at = self._room(length + HEAD_LEN)
-        buf = self.buf
         if at != self._tail and self._tail + HEAD_LEN <= len(buf):
             buf[self._tail + 2] = _SKIP
         buf[at] = length & 255

@@ -300,7 +300,7 @@ def arrivals_over_many_drops(qos, seed):
 @pytest.mark.parametrize("qos", [1, 2])
 def test_session_kept_over_connections_repeats_with_dup_what_was_not_acknowledged(qos):
     repeats = []
-    for seed in range(10):
+    for seed in range(20):
         firsts = []
         for arrival in arrivals_over_many_drops(qos, seed):
             seen = arrival.payload in firsts

@@ -4,6 +4,7 @@ from micropython import const
 from .. import limits, ticks
 from ..protocol import session as mqtt
 from . import tls
+from .express import Express
 from .stream import CLOSED, FAILED, NOTHING, Stream
 
 IDLE = const(0)
@@ -13,7 +14,7 @@ OPENING = const(3)  # TLS handshake, driven by writing CONNECT; then CONNACK
 UP = const(4)
 BROKEN = const(5)  # see error
 
-# How often the session's deadlines are looked at by poll() alone.
+# How often the session's deadlines are looked at, at most.
 _CHECK_MS = const(250)
 # Reads in one turn: a hub that floods us must not keep the loop from its other work.
 _READS = const(32)
@@ -32,8 +33,9 @@ class Connection:
         self._reserve = reserve
         self._heap_low = heap_low
         self._stream = Stream()
+        self.express = Express(session, self._stream)
         self._addresses = None
-        self._checked_ms = 0
+        self._checked_ms = self._left_ms = 0
 
     # Begins to connect; the session's CONNECT must be ready. context None: plain TCP.
     def start(self, now_ms, host, port, context, name):
@@ -57,10 +59,13 @@ class Connection:
         return self.state
 
     # Milliseconds until poll has something to do, if no byte arrives before and no write is held up.
+    # Deadlines may be late by a socket step.
     def due_in(self, now_ms):
         if self.state == UP:
-            held_up = self.session.tx_len > 0
-            return 0 if not held_up and self.session.tx(now_ms) else self.session.check(now_ms)
+            if not self.session.tx_len and self.session.tx(now_ms):
+                return 0
+            left_ms = self._left_ms - ((now_ms - self._checked_ms) & ticks.MASK)
+            return min(max(0, left_ms), limits.SOCKET_STEP_MS)
         return limits.POLL_MS if self.state in (RESOLVING, TCP) else limits.SOCKET_STEP_MS
 
     # Sleeps until bytes can be moved, at most wait_ms. False when there is no socket to sleep on.
@@ -136,10 +141,10 @@ class Connection:
             self._write(now_ms)
         if self.state == BROKEN:
             return
-        # Deadlines are seconds long, and the node's own loop asks due_in() between turns.
-        if (now_ms - self._checked_ms) & ticks.MASK >= _CHECK_MS:
+        # Deadlines are seconds long.
+        if (now_ms - self._checked_ms) & ticks.MASK >= min(_CHECK_MS, self._left_ms):
             self._checked_ms = now_ms
-            session.check(now_ms)
+            self._left_ms = session.check(now_ms)
         if session.error:
             self.give_up(session.error)
         elif session.state == mqtt.UP:

@@ -65,9 +65,6 @@ class MQTTClient(simple.MQTTClient):
         self._arrived = None  # first byte of the last PUBLISH that was handled
         self._answer = None  # what the hub granted, or to what it unsubscribed
         self.session = Session(outbox or Outbox(limits.OUTBOX_LEN), **options)
-        # enqueue(topic, payload, qos=0, retain=False): puts a message (bytes) into the outbox, which is
-        # sent by poll(). False if there is no room for it.
-        self.enqueue = self.session.outbox.put
         self.session.on_message = self._message
         self.session.on_suback = self._suback
         self.session.on_unsuback = self._unsuback
@@ -77,6 +74,9 @@ class MQTTClient(simple.MQTTClient):
             reserve or tls.Reserve(()),
             heap_low or (lambda: False),
         )
+        # enqueue(topic, payload, qos=0, retain=False): sends a message (bytes), now or with poll().
+        # False if there is no room for it.
+        self.enqueue = self.connection.express.send
 
     # -- without waiting ---------------------------------------------------------------------
 

@@ -12,6 +12,13 @@ NOTHING = const(0)
 CLOSED = const(-1)
 FAILED = const(-2)
 
+# What a transfer, or starting TLS, may raise.
+ERRORS = (OSError, ValueError, MemoryError)
+
+
+def _gone(_buf, *_):
+    raise OSError(errno.ENOTCONN)
+
 
 class Stream:
     """One connection at a time. context: a tls.SSLContext, or None for a plain one."""
@@ -20,6 +27,7 @@ class Stream:
         self._raw = None
         self._io = None  # what is read and written: the TLS socket, or the raw one
         self._poll = None
+        self.io_write = self._io_readinto = _gone  # its methods: looking them up costs time
         self.error = None
 
     # Starts the TCP connection to an IPv4 address (text). Never blocks.
@@ -36,7 +44,7 @@ class Stream:
             raw.connect(sockaddr)
         except OSError as e:
             if e.args[0] != errno.EINPROGRESS:
-                self._failed(e)
+                self.failed(e)
                 return
         self._io = raw
         self._watch()
@@ -48,7 +56,7 @@ class Stream:
         for event in self._poll.ipoll(0):
             # No port has getsockopt, so a refusal shows as an error flag here or at the first write.
             if event[1] & (select.POLLERR | select.POLLHUP):
-                self._failed(OSError(errno.ECONNREFUSED))
+                self.failed(OSError(errno.ECONNREFUSED))
                 return FAILED
             if event[1] & select.POLLOUT:
                 return 1
@@ -56,22 +64,20 @@ class Stream:
 
     # Puts TLS on top; the first write drives its handshake, and takes nothing before it is done.
     def start_tls(self, context, host):
-        self._io = None  # if this fails, nothing may be written to the raw socket
+        self.io_write = self._io_readinto = _gone  # if this fails, nothing may go to the raw socket
         try:
             self._io = context.wrap_socket(self._raw, server_hostname=host, do_handshake_on_connect=False)
-        except (OSError, ValueError, MemoryError) as e:
-            self._failed(e)
+        except ERRORS as e:
+            self.failed(e)
             return
         self._watch()
 
     # Reads at most n bytes into buf. Returns how many (> 0), NOTHING, CLOSED or FAILED.
     def readinto(self, buf, n):
-        if not self._io:
-            return FAILED
         try:
-            n = self._io.readinto(buf, n)
-        except (OSError, ValueError, MemoryError) as e:
-            return self._failed(e)
+            n = self._io_readinto(buf, n)
+        except ERRORS as e:
+            return self.failed(e)
         if n is None:
             return NOTHING
         return n or CLOSED
@@ -79,12 +85,10 @@ class Stream:
     # Writes buf[at : at + n]. Returns how many bytes were taken (> 0), NOTHING or FAILED. After
     # NOTHING the very same bytes must come next.
     def write(self, buf, at, n):
-        if not self._io:
-            return FAILED
         try:
-            n = self._io.write(buf, at, n)
-        except (OSError, ValueError, MemoryError) as e:
-            return self._failed(e)
+            n = self.io_write(buf, at, n)
+        except ERRORS as e:
+            return self.failed(e)
         return n or NOTHING
 
     # Sleeps until there is something to read (or room to write, when writing) or wait_ms are over.
@@ -98,6 +102,7 @@ class Stream:
     def close(self):
         io, raw = self._io, self._raw
         self._io = self._raw = self._poll = None
+        self.io_write = self._io_readinto = _gone
         for each in (io, raw):
             if each is not None:
                 try:
@@ -113,10 +118,14 @@ class Stream:
         return self._io is not None
 
     def _watch(self):
+        self.io_write = self._io.write
+        self._io_readinto = self._io.readinto
         self._poll = select.poll()
         self._poll.register(self._io, select.POLLIN | select.POLLOUT)
         self._writing = True
 
-    def _failed(self, e):
-        self.error = e
+    # The first error is the one that counts: later ones follow from it.
+    def failed(self, e):
+        if not self.error:
+            self.error = e
         return FAILED

@@ -33,7 +33,7 @@ DISCONNECT_PACKET = b"\xe0\x00"
 
 
 # Formats that copy up to 0, 16, 32, ... 256 bytes, then 512, 1,024, ... 65,536.
-_COPY = ["%ds" % (16 * i) for i in range(17)] + ["%ds" % (1 << i) for i in range(9, 17)]
+COPY = ["%ds" % (16 * i) for i in range(17)] + ["%ds" % (1 << i) for i in range(9, 17)]
 
 
 # Copies data to buf[at:]. Up to 15 bytes behind it (or as many as it has, if it is longer than 256)
@@ -49,7 +49,7 @@ def put(buf, at, data, end):
             size <<= 1
             i += 1
     if at + size <= end:
-        struct.pack_into(_COPY[i], buf, at, data)
+        struct.pack_into(COPY[i], buf, at, data)
         return at + n
     for b in data:
         buf[at] = b
@@ -96,9 +96,7 @@ def _put_text(buf, at, text, end):
 
 # Length of the whole PUBLISH packet in bytes.
 def publish_len(topic_len, payload_len, qos):
-    n = 2 + topic_len + payload_len
-    if qos:
-        n += 2
+    n = topic_len + payload_len + (4 if qos else 2)
     return n + 2 if n < 128 else 1 + _varint_len(n) + n
 
 

@@ -4,7 +4,8 @@
 #   to write: while tx(now_ms): write tx_buf[tx_at : tx_at + tx_len], call sent(n, now_ms).
 #             What tx names stays the same until all of it was sent (platform-facts 1.4: after a
 #             refused TLS write the identical bytes must be offered again).
-# Messages to publish come from the outbox, and stay there until they are acknowledged.
+# Messages to publish come from the outbox, and stay there until they are acknowledged. While it has nothing
+# to send there is `credit`: so many bytes of QoS 0 the owner may write past it, taking them off the credit.
 # Between connect() and close() nothing here allocates; remote input never raises: it ends in `error`.
 from array import array
 
@@ -159,6 +160,7 @@ class Session:
         self._want_ping = False
         self._unacked_len = 0  # QoS 1 bytes in flight, TLS overhead included
         self._loose_len = 0  # QoS 0 bytes since the last answered ping: nothing else acknowledges them
+        self.credit = self._granted = 0  # what is left of what was granted
         self._pinged_len = 0  # those of them that the ping under way will answer for
         self.in_flight = self._rels_len  # messages whose handshake is under way
         self._rels_sent = 0
@@ -220,11 +222,13 @@ class Session:
     # -- bytes out ---------------------------------------------------------------------------
 
     # Is there something to write? Then tx_buf, tx_at, tx_len name it.
-    def tx(self, now_ms):
+    def tx(self, now_ms):  # noqa: C901 - the order of what goes out, in one place
         if self.tx_len:
             return True
         if self.state != UP and (self.state != CONNECTING or not self._control_len):
             return False
+        if self._granted:
+            self.settle()
         self._offer_ms = now_ms
         if self._control_len:
             self._name(self._control, 0, self._control_len)
@@ -232,11 +236,28 @@ class Session:
             self._name_ack()
         elif self._rels_sent < self._rels_len:
             self._name_rel(now_ms)
-        elif self._ping_due(now_ms):
+        elif not self._pinging and self._ping_due(now_ms):
             self._name_ping(now_ms)
-        elif not self.paused and self._name_record(now_ms) and not self._pinging:
-            self._name_ping(now_ms)
+        elif self.paused:
+            return False
+        elif self.outbox.waiting:
+            if self._name_record(now_ms) and not self._pinging:
+                self._name_ping(now_ms)
+        else:
+            room_len = self._unacked_max_len - self._unacked_len - self._loose_len
+            self.credit = self._granted = max(0, room_len)
+            return False
         return self.tx_len > 0
+
+    # Takes the credit back, and counts what was used of it.
+    def settle(self):
+        self._loose_len += self._granted - self.credit
+        self.credit = self._granted = 0
+
+    # As if tx had named these bytes: the owner, using credit, could not write them all.
+    def name(self, buf, at, length, now_ms):
+        self._offer_ms = now_ms
+        self._name(buf, at, length)
 
     # n bytes of what tx named were written.
     def sent(self, n, now_ms):
@@ -281,8 +302,6 @@ class Session:
     # A ping is due when nothing came, or nothing went, for half the keep-alive, and when QoS 0
     # messages fill half of what may be unacknowledged: PINGRESP is what acknowledges them.
     def _ping_due(self, now_ms):
-        if self._pinging:
-            return False
         if self._want_ping or self._loose_len * 2 > self._unacked_max_len:
             return True
         half_ms = self._half_ms
@@ -302,8 +321,6 @@ class Session:
         outbox = self.outbox
         buf = outbox.buf
         record = outbox.peek()
-        if record < 0:
-            return False
         at = record + HEAD_LEN
         length = buf[record] | buf[record + 1] << 8
         cost = length + TLS_RECORD_LEN

@@ -54,10 +54,10 @@ def hublink():
 
     def publish():
         client.enqueue(TOPIC, PAYLOAD, qos)
-        client.poll(now_ms, 0)
         while outbox.count:
-            client.connection.wait(1000)
             client.poll(now_ms, 0)
+            if outbox.count:
+                client.connection.wait(1000)
 
     return publish
 
