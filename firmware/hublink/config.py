@@ -26,11 +26,6 @@ _SECTIONS = {
     ),
     "clock": (("servers", "servers", ["pool.ntp.org"], 0, 4),),
     "dns": (("servers", "addresses", [], 0, 4),),
-    "tls": (
-        ("ca", "files", None, 1, 4),
-        ("cert", "text", None, 1, 128),
-        ("key", "text", None, 1, 128),
-    ),
     "telemetry": (
         ("qos", "number", 1, 0, 1),
         ("vitals_s", "number", limits.VITALS_S, 0, 86400),
@@ -41,6 +36,8 @@ _SECTIONS = {
         ("window", "number", limits.WINDOW, 1, 16),
     ),
 }
+_CA = ("ca", "files", None, 1, 4)
+_PROOF = ("text", None, 1, 128)
 _HUB = (
     ("type", hubs.NAMES, None, 0, 0),
     ("host", "host", None, 1, 253),
@@ -70,7 +67,11 @@ def parse(data):
     config = _section("", given, _TOP, wrong)
     for name, fields in _SECTIONS.items():
         config[name] = _section(name + ".", config.get(name, {}), fields, wrong)
-    config["hub"] = _hub(config.get("hub", {}), wrong)
+    config["hub"] = hub = _hub(config.get("hub", {}), wrong)
+    # Which files prove the device is the hub's to say; the others are unknown settings.
+    needed = hubs.module(hub["type"]).credentials(hub) if hub.get("type") in hubs.NAMES else ("cert", "key")
+    proofs = tuple([(name,) + _PROOF for name in needed])
+    config["tls"] = _section("tls.", config.get("tls", {}), (_CA,) + proofs, wrong)
     if wrong:
         raise ConfigError("\n".join(wrong))
     return config
@@ -97,14 +98,15 @@ def _is_whole(data):
 
 
 # Complains about certificates and keys that cannot be used. read: f(name) -> bytes, or OSError.
-# Returns {"ca": [bytes], "cert": bytes, "key": bytes}.
+# Returns {"ca": [bytes], "cert": bytes or None, "key": bytes or None}.
 def read_credentials(config, read):
     wrong = []
     found = {
         "ca": [_der("tls.ca", name, read, wrong) for name in config["tls"]["ca"]],
-        "cert": _der("tls.cert", config["tls"]["cert"], read, wrong),
-        "key": _der("tls.key", config["tls"]["key"], read, wrong),
     }
+    for name in ("cert", "key"):
+        file = config["tls"].get(name)
+        found[name] = _der("tls." + name, file, read, wrong) if file else None
     if wrong:
         raise ConfigError("\n".join(wrong))
     return found
@@ -201,7 +203,8 @@ def _is_name(value, low, high):
 
 
 def _is_topic(value, low, high):
-    return _is_text(value, low, high) and packets.is_topic(_utf8(value), 0, len(_utf8(value)))
+    data = _utf8(value)
+    return _is_text(value, low, high) and (not data or packets.is_topic(data, 0, len(data)))
 
 
 def _is_filter(value, low, high):

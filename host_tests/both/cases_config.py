@@ -9,6 +9,8 @@ _BASE = {
     "tls": {"ca": ["ca.der"], "cert": "device.der", "key": "key.der"},
 }
 _SCALEWAY = {"type": "scaleway", "host": "iot.example.test", "device_id": "0f36-a1"}
+_CLEARBLADE = {"type": "clearblade", "host": "mqtt.example.test", "project": "p1", "registry": "reg"}
+_OMNICORE = {"type": "omnicore", "host": "mqtt.example.test", "subscription": "s1", "registry": "reg"}
 
 # Values of a wrong type, for each kind of setting.
 _WRONG = {
@@ -68,25 +70,18 @@ _SETTINGS = (
     ("hub.user", "text", ("", "u", "x" * 256), ("x" * 257,), "a text of 0 to 256 bytes"),
     ("hub.password", "text", ("", "p", "x" * 256), ("x" * 257,), "a text of 0 to 256 bytes"),
     (
-        "hub.telemetry_topic",
-        "text",
-        ("t", "a/b", "{device}/t", "x" * 256),
-        ("", "x" * 257, "a/#", "+/t", "a\0"),
-        "a topic of 1 to 256 bytes without + and #",
-    ),
-    (
-        "hub.status_topic",
-        "text",
-        ("t", "a/b", "{device}/s", "x" * 256),
-        ("", "x" * 257, "a/#", "+/t", "a\0"),
-        "a topic of 1 to 256 bytes without + and #",
-    ),
-    (
         "hub.errors_filter",
         "text",
         ("", "a/b", "a/#", "+/b", "{device}/errors", "x" * 256),
         ("x" * 257, "a#", "a/#/b", "a+", "\0"),
         "a topic filter of 0 to 256 bytes",
+    ),
+    (
+        "hub.errors_parser",
+        "text",
+        ("generic", "scaleway", "clearblade", "omnicore"),
+        ("", "text", "azure"),
+        "one of generic, scaleway, clearblade, omnicore",
     ),
     ("hub.retain", "flag", (True, False), (), "true or false"),
     (
@@ -104,7 +99,32 @@ _SETTINGS = (
     ("memory.receive_len", "number", (256, 65536), (255, 65537), "a whole number from 256 to 65536"),
     ("memory.window", "number", (1, 8, 16), (0, 17), "a whole number from 1 to 16"),
 )
-_SCALEWAY_SETTINGS = (
+# Of hubs with free topics.
+_TOPIC_SETTINGS = tuple(
+    [
+        (
+            "hub." + name,
+            "text",
+            ("t", "a/b", "{device}/t", "x" * 256),
+            ("", "x" * 257, "a/#", "+/t", "a\0"),
+            "a topic of 1 to 256 bytes without + and #",
+        )
+        for name in ("telemetry_topic", "state_topic", "status_topic")
+    ]
+    + [
+        (
+            "hub." + name,
+            "text",
+            ("", "t", "{device}/t", "x" * 256),
+            ("x" * 257, "a/#", "+", "a\0"),
+            "a topic of 0 to 256 bytes without + and #",
+        )
+        for name in ("config_topic", "commands_topic")
+    ]
+)
+_SETTINGS += _TOPIC_SETTINGS
+_SCALEWAY_SETTINGS = _TOPIC_SETTINGS + (
+    ("hub.auth", "text", ("mtls",), ("", "MTLS", "none"), "one of mtls, device_id"),
     ("hub.device_id", "text", ("d", "x" * 36), ("", "x" * 37), "a text of 1 to 36 bytes"),
     ("hub.plan", "text", ("shared", "dedicated"), ("", "Shared", "ha"), "one of shared, dedicated"),
     (
@@ -114,8 +134,26 @@ _SCALEWAY_SETTINGS = (
         ("", "x" * 129, "a/#", "+"),
         "a topic of 1 to 128 bytes",
     ),
-    ("hub.telemetry_topic", "text", ("t", "x" * 256), ("", "x" * 257, "#"), "a topic of 1 to 256"),
-    ("hub.status_topic", "text", ("t", "x" * 256), ("", "x" * 257, "#"), "a topic of 1 to 256"),
+)
+_TOKEN_SETTINGS = (
+    ("hub.token_life_s", "number", (1200, 3600, 86400), (0, 1199, 86401), "from 1200 to 86400"),
+    ("hub.gateway", "flag", (True, False), (), "true or false"),
+)
+_CLEARBLADE_SETTINGS = _TOKEN_SETTINGS + (
+    ("hub.project", "text", ("p", "x" * 64), ("", "x" * 65), "a text of 1 to 64 bytes"),
+    ("hub.region", "text", ("r", "x" * 64), ("", "x" * 65), "a text of 1 to 64 bytes"),
+    ("hub.registry", "text", ("reg", "x" * 255), ("", "re", "x" * 256), "a text of 3 to 255 bytes"),
+    ("hub.device_id", "text", ("dev", "x" * 255), ("", "de", "x" * 256), "a text of 3 to 255 bytes"),
+)
+_OMNICORE_SETTINGS = _TOKEN_SETTINGS + (
+    ("hub.subscription", "text", ("s", "x" * 64), ("", "x" * 65), "a text of 1 to 64 bytes"),
+    ("hub.registry", "text", ("r", "x" * 128), ("", "x" * 129), "a text of 1 to 128 bytes"),
+    ("hub.device_id", "text", ("d", "x" * 128), ("", "x" * 129), "a text of 1 to 128 bytes"),
+)
+_HUBS = (
+    (_SCALEWAY, _SCALEWAY_SETTINGS),
+    (_CLEARBLADE, _CLEARBLADE_SETTINGS),
+    (_OMNICORE, _OMNICORE_SETTINGS),
 )
 _NETWORK_SETTINGS = (
     ("ssid", "text", ("s", "x" * 32), ("", "x" * 33, "\u00fc" * 17), "a text of 1 to 32 bytes"),
@@ -130,6 +168,8 @@ def _copy(of):
 def _with_hub(hub):
     given = _copy(_BASE)
     given["hub"] = _copy(hub)
+    if hub["type"] in ("clearblade", "omnicore"):  # they ask for no certificate
+        del given["tls"]["cert"]
     return given
 
 
@@ -210,8 +250,12 @@ def case_the_least_is_enough_and_the_rest_has_defaults():
             "user": "",
             "password": "",
             "telemetry_topic": "{device}/telemetry",
+            "state_topic": "{device}/state",
             "status_topic": "{device}/status",
+            "config_topic": "",
+            "commands_topic": "",
             "errors_filter": "",
+            "errors_parser": "generic",
             "retain": True,
         },
         "tls": {"ca": ["ca.der"], "cert": "device.der", "key": "key.der"},
@@ -227,16 +271,21 @@ def case_a_scaleway_hub_has_its_own_settings():
         "port": 8883,
         "keepalive_s": 60,
         "device_id": "0f36-a1",
+        "auth": "mtls",
         "plan": "shared",
         "events_prefix": "$SCW/events",
         "telemetry_topic": "{device}/telemetry",
+        "state_topic": "{device}/state",
         "status_topic": "{device}/status",
+        "config_topic": "",
+        "commands_topic": "",
     }
 
 
 def case_good_values_are_taken_as_they_are():
     _each_good(_with_user(), _SETTINGS)
-    _each_good(_with_hub(_SCALEWAY), _SCALEWAY_SETTINGS)
+    for hub, settings in _HUBS:
+        _each_good(_with_hub(hub), settings)
 
 
 def case_networks_are_taken_in_order():
@@ -277,7 +326,8 @@ def case_bad_values_are_named_shown_and_explained():
 
 
 def case_bad_values_of_scaleway_are_named_shown_and_explained():
-    _each_bad(_with_hub(_SCALEWAY), _SCALEWAY_SETTINGS)
+    for hub, settings in _HUBS:
+        _each_bad(_with_hub(hub), settings)
 
 
 def case_bad_networks_are_named_by_their_place():
@@ -392,9 +442,35 @@ def case_everything_wrong_is_told_at_once():
     assert sorted(told) == expected, told
 
 
+def case_files_that_prove_the_device_are_those_that_the_hub_asks_for():
+    by_id = _copy(_SCALEWAY)
+    by_id["auth"] = "device_id"
+    for hub, needed in (
+        ({"type": "generic", "host": "hub.example.test"}, ("cert", "key")),
+        (_SCALEWAY, ("cert", "key")),
+        (by_id, ()),
+        (_CLEARBLADE, ("key",)),
+        (_OMNICORE, ("key",)),
+    ):
+        given = _with_hub(hub)
+        given["tls"] = {"ca": ["ca.der"]}
+        for name in needed:
+            given["tls"][name] = "file"
+        assert _parse(given)["tls"] == given["tls"]
+        for name in ("cert", "key"):
+            changed = _copy(given)
+            if name in needed:
+                del changed["tls"][name]
+                assert _complaints(changed) == ["tls.%s: missing, expected a text of 1 to 128 bytes" % name]
+            else:
+                changed["tls"][name] = "file"
+                known = ", ".join(("ca",) + needed)
+                assert _complaints(changed) == ["tls.%s: unknown setting, expected one of %s" % (name, known)]
+
+
 def case_a_hub_of_unknown_type_is_judged_by_its_type_alone():
     complaints = _complaints(_with_hub({"type": "azure", "host": 5, "nonsense": 1}))
-    assert complaints == ['hub.type: "azure", expected one of generic, scaleway']
+    assert complaints == ['hub.type: "azure", expected one of generic, scaleway, clearblade, omnicore']
 
 
 def case_a_long_value_is_shown_in_part():
@@ -626,7 +702,8 @@ def case_every_setting_is_in_these_tables():
             assert section + "." + name in tested, name
     for name in _parse(_BASE)["hub"]:
         assert "hub." + name in tested, name
-    tested |= {row[0] for row in _SCALEWAY_SETTINGS}
-    for name in _parse(_with_hub(_SCALEWAY))["hub"]:
-        assert "hub." + name in tested, name
-    assert hubs.NAMES == ("generic", "scaleway")
+    for hub, settings in _HUBS:
+        tested_too = tested | {row[0] for row in settings}
+        for name in _parse(_with_hub(hub))["hub"]:
+            assert "hub." + name in tested_too, name
+    assert hubs.NAMES == ("generic",) + tuple([hub["type"] for hub, _ in _HUBS])

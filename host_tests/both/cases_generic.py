@@ -10,7 +10,7 @@ def _hub(device="plant-7", **given):
 
 def case_defaults_are_made_of_the_device():
     hub = _hub()
-    assert hub.credentials() == (b"plant-7", None, None)
+    assert hub.credentials(None) == (b"plant-7", None, None)
     assert hub.telemetry_topic == b"plant-7/telemetry"
     assert hub.status_topic == b"plant-7/status"
     assert hub.subscriptions() == []
@@ -22,7 +22,7 @@ def case_the_device_stands_wherever_it_is_asked_for():
         client_id="c-{device}", user="{device}@site", password="{device}", status_topic="s",
         telemetry_topic="a/{device}/{device}", errors_filter="{device}/errors/#",
     )  # fmt: skip
-    assert hub.credentials() == (b"c-plant-7", b"plant-7@site", b"plant-7")
+    assert hub.credentials(None) == (b"c-plant-7", b"plant-7@site", b"plant-7")
     assert hub.telemetry_topic == b"a/plant-7/plant-7"
     assert hub.status_topic == b"s"
     assert hub.subscriptions() == [(b"plant-7/errors/#", 0)]
@@ -35,7 +35,7 @@ def case_other_braces_stay():
 def case_text_becomes_utf8():
     hub = _hub("gr\u00fcn")
     assert hub.telemetry_topic == b"gr\xc3\xbcn/telemetry"
-    assert hub.credentials()[0] == b"gr\xc3\xbcn"
+    assert hub.credentials(None)[0] == b"gr\xc3\xbcn"
 
 
 def case_retain_is_the_users_choice():

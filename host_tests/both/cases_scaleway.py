@@ -70,7 +70,7 @@ def _event(topic=_TOPIC, **changed):
 
 
 def case_the_device_id_is_client_id_and_user():
-    assert _hub().credentials() == (b"0f36-a1", b"0f36-a1", None)
+    assert _hub().credentials(None) == (b"0f36-a1", b"0f36-a1", None)
 
 
 def case_events_are_subscribed_for_at_qos_0():

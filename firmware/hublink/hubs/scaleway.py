@@ -5,13 +5,13 @@ import json
 from ..events import Event, unparsed
 from . import generic
 
-FIELDS = (
+FIELDS = generic.TOPICS + (
     ("device_id", "text", None, 1, 36),
+    ("auth", ("mtls", "device_id"), "mtls", 0, 0),
     ("plan", ("shared", "dedicated"), "shared", 0, 0),
     ("events_prefix", "topic", "$SCW/events", 1, 128),
-    ("telemetry_topic", "topic", "{device}/telemetry", 1, 256),
-    ("status_topic", "topic", "{device}/status", 1, 256),
 )
+_PREFIX = b"$SCW/events"
 
 # Beginning of the message -> code; the documentation writes what varies in capitals.
 _CODES = (
@@ -47,35 +47,51 @@ _CODES = (
 _SEVERITIES = {"error": "error", "warn": "warning", "warning": "warning", "info": "info", "debug": "debug"}
 
 
+# auth "device_id": whoever knows the device id is the device, over TLS that only the hub proves itself by
+# ("allow insecure" in the hub's console). Never without TLS.
+def credentials(settings):
+    return () if settings.get("auth") == "device_id" else ("cert", "key")
+
+
+# A Hub Event. Severity: the payload's word; else the topic's, which has it first or last of the levels
+# behind the prefix.
+def parse(topic, payload, prefix=_PREFIX):
+    try:
+        raw = json.loads(payload)
+    except (ValueError, RuntimeError):  # no JSON; nested too deep
+        raw = None
+    if not isinstance(raw, dict) or _text(raw, "msg") is None or _text(raw, "object-id") is None:
+        return unparsed("scaleway", payload)
+    levels = topic[len(prefix) :].decode().split("/")
+    return Event(
+        "scaleway", _severity(raw, levels), _code(raw["msg"]), _text(raw, "object-type"), raw["object-id"],
+        raw["msg"], _text(raw, "packet"), _text(raw, "time"), raw,
+    )  # fmt: skip
+
+
 class Hub(generic.Hub):
     """settings: config["hub"], checked. device: the device's name."""
 
     NAME = "scaleway"
 
     def __init__(self, settings, device):
+        self.events_prefix = settings["events_prefix"].replace("{device}", device).encode()
+        if settings["plan"] == "shared":  # no QoS 2, subscriptions at QoS 0, no retained messages
+            self.SUBSCRIBE_QOS = 0
         super().__init__(settings, device)
+        self.device_id = settings["device_id"].replace("{device}", device)
         self.retain = settings["plan"] == "dedicated"
 
-    # The identity is the certificate's; the device id goes into both fields that can carry it.
-    def credentials(self):
-        device_id = self._bytes("device_id")
+    # The certificate is the identity; the device id goes into both fields that can carry it.
+    def credentials(self, _token):
+        device_id = self.device_id.encode()
         return device_id, device_id, None
 
-    def subscriptions(self):
-        return [(self._bytes("events_prefix") + b"/#", 0)]
+    def _errors_filter(self):
+        return self.events_prefix + b"/#"
 
     def event(self, topic, payload):
-        try:
-            raw = json.loads(payload)
-        except (ValueError, RuntimeError):  # no JSON; nested too deep
-            raw = None
-        if not isinstance(raw, dict) or _text(raw, "msg") is None or _text(raw, "object-id") is None:
-            return unparsed(self.NAME, payload)
-        levels = topic[len(self._bytes("events_prefix")) :].decode().split("/")
-        return Event(
-            self.NAME, _severity(raw, levels), _code(raw["msg"]), _text(raw, "object-type"), raw["object-id"],
-            raw["msg"], _text(raw, "packet"), _text(raw, "time"), raw,
-        )  # fmt: skip
+        return parse(topic, payload, self.events_prefix)
 
 
 # The value of a key if it is a text, else None.
@@ -91,7 +107,6 @@ def _code(message):
     return "route.s3" if " s3 bucket write failed." in message else "scw.other"
 
 
-# The payload's word; else the topic's, which has it first or last of the levels behind the prefix.
 def _severity(raw, levels):
     for word in [_text(raw, "severity")] + levels:
         if word in _SEVERITIES:

@@ -1,0 +1,104 @@
+# ClearBlade IoT Core, and bridges that speak the same: fixed topics, a token for a password, gateways.
+# No client certificates, no last will, no retained messages, no QoS 2, no sessions that outlive a connection
+# (docs.clearblade.com/iotcore: requirements, publishing-over-mqtt, using gateways with the MQTT bridge).
+import json
+
+from ..events import Event, unparsed
+from . import generic
+
+# gateway: the device speaks for others, and hears what goes wrong with them. A token is good for at most a
+# day; the hub's clock may be 10 minutes off, so one for less than 20 may be no good at all.
+TOKENS = (("token_life_s", "number", 3600, 1200, 86400), ("gateway", "flag", False, 0, 1))
+FIELDS = (
+    ("project", "text", None, 1, 64),
+    ("region", "text", "us-central1", 1, 64),
+    ("registry", "text", None, 3, 255),
+    ("device_id", "text", "{device}", 3, 255),
+) + TOKENS
+
+
+# The key signs the tokens.
+def credentials(_settings):
+    return ("key",)
+
+
+# A message on a gateway's errors topic.
+def parse(topic, payload, name="clearblade"):
+    try:
+        raw = json.loads(payload)
+    except (ValueError, RuntimeError):  # no JSON; nested too deep
+        raw = None
+    if not isinstance(raw, dict) or not _text(raw, "error_type"):
+        return unparsed(name, payload)
+    return Event(
+        name, "error", raw["error_type"], "device", _text(raw, "device_id"), _text(raw, "description"),
+        _packet(raw), None, raw,
+    )  # fmt: skip
+
+
+# The value of a key if it is a text, else None.
+def _text(raw, key):
+    value = raw.get(key)
+    return value if isinstance(value, str) else None
+
+
+# What is told of the message that caused an error: in an object of its own (captured messages), or flat
+# (documentation).
+def _info(raw):
+    for each in (raw.get("mqtt_message_info"), raw.get("message_info"), raw):
+        if isinstance(each, dict) and _text(each, "message_type"):
+            return each
+    return None
+
+
+def _packet(raw):
+    of = _info(raw)
+    if not of:
+        return None
+    return "%s topic: %s id: %s" % (of["message_type"], _text(of, "topic") or "", of.get("packet_id", 0))
+
+
+class Hub(generic.Hub):
+    """settings: config["hub"], checked. device: the device's name."""
+
+    NAME = "clearblade"
+    ATTACHED_MAX = 1000
+    CLIENT_ID = "projects/%(project)s/locations/%(region)s/registries/%(registry)s/devices/%(device_id)s"
+    PREFIX = "/devices/"
+    AUDIENCE = "project"
+
+    def __init__(self, settings, device):
+        self._settings = dict(settings)
+        self.device_id = self._settings["device_id"] = settings["device_id"].replace("{device}", device)
+        self.retain = False
+        self.token_life_s = settings["token_life_s"]
+        self.audience = settings[self.AUDIENCE]
+        self._prefix = self.PREFIX.replace("{registry}", settings["registry"]).encode()
+        self.telemetry_topic = self.bound_topic(self.device_id, b"events")
+        # There is no will; the hub's own view says who is connected, and the state who said so last.
+        self.state_topic = self.status_topic = self.bound_topic(self.device_id, b"state")
+        own = self.bound_filters(self.device_id)
+        self.routes = [own[0] + (generic.CONFIG,), own[1] + (generic.COMMAND,)]
+        self.is_gateway = settings["gateway"]
+        if self.is_gateway:
+            self.routes.append((self.bound_topic(self.device_id, b"errors"), 0, generic.EVENT))
+
+    def credentials(self, token):
+        return (self.CLIENT_ID % self._settings).encode(), b"unused", token
+
+    def will(self):
+        return None
+
+    def event(self, topic, payload):
+        return parse(topic, payload, self.NAME)
+
+    # The packet id of the message that caused an error, 0 if it is not told: the hub will not acknowledge it.
+    def refused_id(self, event):
+        of = _info(event.raw) if isinstance(event.raw, dict) else None
+        try:
+            return int(of.get("packet_id", 0)) if of else 0
+        except (ValueError, TypeError):
+            return 0
+
+    def command(self, topic):
+        return self.bound_of(topic)[2]
