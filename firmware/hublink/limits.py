@@ -40,6 +40,12 @@ SNTP_TRIES = const(3)
 SNTP_AGAIN_MS = const(6 * 3600 * 1000)
 # A subscription that the hub refused is asked for again after this long.
 SUBSCRIBE_AGAIN_MS = const(60000)
+# A bound device is attached by then, or it is asked for again later: the hub does not answer a refusal.
+ATTACH_MS = const(10000)
+# Between two of them (gateways with many devices were cut off without, google-cloud-iot-arduino #189).
+ATTACH_PAUSE_MS = const(50)
+ATTACH_AGAIN_MS = const(5000)
+ATTACH_AGAIN_MAX_MS = const(300000)
 BACKOFF_BASE_MS = const(1000)
 BACKOFF_CAP_MS = const(32000)
 # A connection that held this long starts the next backoff from its base.
@@ -59,6 +65,8 @@ WINDOW = const(8)
 TLS_RECORD_LEN = const(29)
 # A node that is told nothing but its name and its hub sends this often.
 VITALS_S = const(60)
+# Bound devices, on hubs that set no limit.
+BOUND_MAX = const(1000)
 TROUBLES_MAX = const(16)
 # Seconds from one report of troubles to the next.
 TROUBLES_S = const(5)

@@ -156,6 +156,7 @@ class Session:
         self._acks_len = 0
         self._waits_for = 0  # CONNACK aside: SUBACK or UNSUBACK, for packet _wait_id, since _wait_ms
         self._wait_id = 0
+        self._asked_id = 0  # of the request that is not acknowledged
         self._pinging = False  # since _ping_ms
         self._want_ping = False
         self._unacked_len = 0  # QoS 1 bytes in flight, TLS overhead included
@@ -205,6 +206,25 @@ class Session:
         control = self._control
         self._control_len = packets.put_publish(control, 0, topic, payload, 0, retain, len(control))
         return True
+
+    # A QoS 1 message past the outbox: a request. on_ack tells when the hub has taken it, if it does; one
+    # that the connection ends under is forgotten. Returns the packet id, 0 while it cannot be sent yet.
+    def ask(self, topic, payload):
+        control = self._control
+        self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 1))
+        if self.state != UP or self._control_len:
+            return 0
+        self._asked_id = self._new_id()
+        self._control_len = packets.put_publish(control, 0, topic, payload, 1, False, len(control))
+        packets.set_publish_id(control, 0, self._asked_id, False)
+        return self._asked_id
+
+    # The hub has said that it will not acknowledge this message: it is over.
+    def refused(self, packet_id):
+        slot = self._slot(packet_id)
+        if slot >= 0 and (not self.tx_len or self._records[slot] != self._writing):
+            self._leave(slot)
+            self._delivered(packet_id)
 
     # Asks the hub for a sign of life, whatever the keep-alive says.
     def ping(self):
@@ -370,6 +390,7 @@ class Session:
         return (
             self._slot(packet_id) >= 0
             or packet_id == self._wait_id
+            or packet_id == self._asked_id
             or _find(self._rels, self._rels_len, packet_id) >= 0
             or self.outbox.holds_id(packet_id)
         )
@@ -468,6 +489,9 @@ class Session:
     def _received_by_hub(self, kind, packet_id):
         slot = self._slot(packet_id)
         if slot < 0:
+            if packet_id == self._asked_id and kind == packets.PUBACK:
+                self._asked_id = 0
+                self._told(packet_id)
             return
         record = self._records[slot]
         qos = self.outbox.buf[record + HEAD_LEN] >> 1 & 3
@@ -475,14 +499,19 @@ class Session:
         if qos != (1 if kind == packets.PUBACK else 2) or (self.tx_len and record == self._writing):
             self.fail("bad_ack")
             return
-        self._ids[slot] = 0
-        self._unacked_len -= self.outbox.packet_len(record) + TLS_RECORD_LEN
-        self.outbox.done(record)
+        self._leave(slot)
         if qos == 2:
             self._rels[self._rels_len] = packet_id
             self._rels_len += 1
         else:
             self._delivered(packet_id)
+
+    # The message in this slot is not in flight any more.
+    def _leave(self, slot):
+        record = self._records[slot]
+        self._ids[slot] = 0
+        self._unacked_len -= self.outbox.packet_len(record) + TLS_RECORD_LEN
+        self.outbox.done(record)
 
     def _pubcomp(self, packet_id):
         at = _find(self._rels, self._rels_len, packet_id)
@@ -495,6 +524,9 @@ class Session:
 
     def _delivered(self, packet_id):
         self.in_flight -= 1
+        self._told(packet_id)
+
+    def _told(self, packet_id):
         if self.on_ack:
             self.on_ack(packet_id)
 
