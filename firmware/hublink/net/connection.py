@@ -28,7 +28,6 @@ class Connection:
         self.state = IDLE
         self.error = None  # one word
         self.detail = None  # the exception behind it, if there is one
-        self.one_packet = False  # set by the owner: a turn reads no further than the end of a packet
         self._resolver = resolver
         self._reserve = reserve
         self._heap_low = heap_low
@@ -36,6 +35,7 @@ class Connection:
         self.express = Express(session, self._stream)
         self._addresses = None
         self._checked_ms = self._left_ms = 0
+        self._unread = False  # the last turn ended at packets_max: what a deadline waits for may be here
 
     # Begins to connect; the session's CONNECT must be ready. context None: plain TCP.
     def start(self, now_ms, host, port, context, name):
@@ -48,21 +48,21 @@ class Connection:
         self._resolver.start(host)
         self._enter(RESOLVING, now_ms)
 
-    # One turn. Returns the state.
-    def poll(self, now_ms, uptime_s):
+    # One turn, that ends behind packets_max packets of the hub's (0: it only writes). Returns the state.
+    def poll(self, now_ms, uptime_s, packets_max=_READS):
         if self.state == RESOLVING:
             self._resolve(now_ms, uptime_s)
         if self.state == TCP:
             self._connect(now_ms)
         if self.state >= OPENING and self.state != BROKEN:
-            self._transfer(now_ms)
+            self._transfer(now_ms, packets_max)
         return self.state
 
     # Milliseconds until poll has something to do, if no byte arrives before and no write is held up.
     # Deadlines may be late by a socket step.
     def due_in(self, now_ms):
         if self.state == UP:
-            if not self.session.tx_len and self.session.tx(now_ms):
+            if self._unread or (not self.session.tx_len and self.session.tx(now_ms)):
                 return 0
             left_ms = self._left_ms - ((now_ms - self._checked_ms) & ticks.MASK)
             return min(max(0, left_ms), limits.SOCKET_STEP_MS)
@@ -135,14 +135,15 @@ class Connection:
                 self._stream.start_tls(self._context, self._name)
             self._enter(OPENING, now_ms)
 
-    def _transfer(self, now_ms):
+    def _transfer(self, now_ms, packets_max):
         session = self.session
-        if self._write(now_ms) and session.connect_sent() and self._read(now_ms):
+        if self._write(now_ms) and session.connect_sent() and self._read(now_ms, packets_max):
             self._write(now_ms)
         if self.state == BROKEN:
             return
         # Deadlines are seconds long.
-        if (now_ms - self._checked_ms) & ticks.MASK >= min(_CHECK_MS, self._left_ms):
+        passed_ms = (now_ms - self._checked_ms) & ticks.MASK
+        if not self._unread and passed_ms >= min(_CHECK_MS, self._left_ms):
             self._checked_ms = now_ms
             self._left_ms = session.check(now_ms)
         if session.error:
@@ -166,10 +167,14 @@ class Connection:
         return True
 
     # True if something arrived that may have to be answered, and the stream is well.
-    def _read(self, now_ms):
+    def _read(self, now_ms, packets_max):
         session = self.session
         reader = session.reader
+        self._unread = False
         for i in range(_READS):
+            if not packets_max:
+                self._unread = True
+                return True
             if not session.may_read():
                 return True
             n = self._stream.readinto(reader.into, reader.want)
@@ -180,8 +185,8 @@ class Connection:
                 return False
             if n == FAILED:
                 return self._failed()
-            if session.received(n, now_ms) and self.one_packet:
-                return True
+            if session.received(n, now_ms):
+                packets_max -= 1
         return True
 
     def _failed(self):
