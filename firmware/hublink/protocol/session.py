@@ -230,6 +230,10 @@ class Session:
     def ping(self):
         self._want_ping = True
 
+    # Has a ping been asked for, or sent, that is not answered yet?
+    def is_pinging(self):
+        return self._want_ping or self._pinging
+
     # DISCONNECT as the last packet: the hub then drops the will (3.14). False: not connected, or
     # in the middle of another packet, whose end the hub would miss.
     def disconnect(self):
