@@ -101,7 +101,7 @@ class Node:
 
     def status(self):
         """Prints what the node is doing and why."""
-        up, client = self.uplink, self.uplink.client
+        up = self.uplink
         now_ms = system.now_ms()
         state = up.link
         print("hublink %s on %s: device %s" % (VERSION, board.NAME, self.device))
@@ -113,9 +113,9 @@ class Node:
             print("  next try in %d ms" % state.due_in(now_ms))
         print("  wifi %s, rssi %s" % (up.wifi.ssid() or "up", up.wifi.rssi()))
         print("  clock %s, was off by %d s" % (up.clock.text(), up.clock.drift_s))
-        print("  hub %s at %s:%d" % (self.hub.NAME, client.server, client.port))
+        print("  hub %s at %s:%d" % (self.hub.NAME, up.to["host"], up.to["port"]))
         print("  messages: %d made, %d waiting, %d in flight, %d dropped" % (
-            self._telemetry.seq, self._outbox.waiting, client.session.in_flight, self._outbox.dropped,
+            self._telemetry.seq, self._outbox.waiting, up.session.in_flight, self._outbox.dropped,
         ))  # fmt: skip
         print("  events: %d, last: %s" % (self.event_count, self.last_event))
 

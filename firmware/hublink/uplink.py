@@ -7,10 +7,10 @@ from .backoff import Backoff
 from .device import system
 from .net import connection, tls
 from .net.clock import Clock
-from .net.mqtt import MQTTClient
 from .net.resolver import Resolver
 from .net.wifi import Wifi
 from .protocol import packets
+from .protocol.session import Session
 
 # Reasons that only the right time can mend: the clock is asked again before the next try.
 _DATES = ("certificate_expired", "certificate_not_yet_valid")
@@ -36,10 +36,7 @@ class Uplink:
         self._trouble = trouble
         self._log = log
         self._build_network(settings)
-        self._build_client(settings, files, outbox)
-        session = self.client.session
-        session.on_message = on_message
-        session.on_suback = self._suback
+        self._build_session(settings, files, outbox, on_message)
         self._backoff = Backoff(limits.BACKOFF_BASE_MS, limits.BACKOFF_CAP_MS)
         self.link = link.Link(self._backoff, limits.STABLE_MS, system.now_ms())
         self._steps = (self._down, self._wifi, self._clock, self._hub, self._online)
@@ -59,30 +56,27 @@ class Uplink:
         floor_s = max(limits.CLOCK_FLOOR_S, self._notes.values.get("floor_s", 0))
         self.clock = Clock(self._board.set_rtc, settings["clock"]["servers"], floor_s)
 
-    def _build_client(self, settings, files, outbox):
-        board = self._board
-        to, memory = settings["hub"], settings["memory"]
-        client_id, user, password = self.hub.credentials()
-        self.client = MQTTClient(
-            client_id,
-            to["host"],
-            to["port"],
-            user,
-            password,
-            to["keepalive_s"],
-            tls.make_context(files["ca"], files["cert"], files["key"]),
-            outbox=outbox,
-            resolver=self._resolver,
-            reserve=tls.Reserve(board.TLS_RESERVE),
-            heap_low=lambda: board.TLS_IN_HEAP and system.collect() < _TLS_HEAP_LEN,
-            rx_len=memory["receive_len"],
-            window=memory["window"],
-            unacked_max_len=board.UNACKED_MAX_LEN,
+    def _build_session(self, settings, files, outbox, on_message):
+        board, memory = self._board, settings["memory"]
+        self.to = settings["hub"]
+        self._context = tls.make_context(files["ca"], files["cert"], files["key"])
+        self.session = Session(outbox, memory["receive_len"], memory["window"], board.UNACKED_MAX_LEN)
+        self.session.on_message = on_message
+        self.session.on_suback = self._suback
+        self.connection = connection.Connection(
+            self.session,
+            self._resolver,
+            tls.Reserve(board.TLS_RESERVE),
+            lambda: board.TLS_IN_HEAP and system.collect() < _TLS_HEAP_LEN,
         )
-        will = self.hub.will()
-        if will:
-            topic, payload, qos, retain = will
-            self.client.set_last_will(topic, payload, retain, qos)
+
+    def _connect(self, now_ms):
+        hub, to = self.hub, self.to
+        client_id, user, password = hub.credentials()
+        self.session.connect(
+            now_ms, client_id, user, password, to["keepalive_s"], hub.CLEAN_SESSION, hub.will()
+        )
+        self.connection.start(now_ms, to["host"], to["port"], self._context, to["host"])
 
     # One turn; returns for how many ms nothing needs doing unless bytes arrive.
     def step(self, now_ms):
@@ -94,7 +88,7 @@ class Uplink:
 
     # Sleeps for wait_ms, or until bytes can be moved.
     def wait(self, wait_ms):
-        if wait_ms and not self.client.connection.wait(wait_ms):
+        if wait_ms and not self.connection.wait(wait_ms):
             system.sleep_ms(wait_ms)
 
     # Says goodbye: the hub hears that the device left on purpose, and drops the will.
@@ -102,13 +96,13 @@ class Uplink:
         now_ms = system.now_ms()
         if self.link.state == link.ONLINE:
             self._announce(b'{"online":false}')
-            self.client.poll(now_ms, self._uptime_s)
-        self.client.connection.close(now_ms, True)
+            self.connection.poll(now_ms, self._uptime_s)
+        self.connection.close(now_ms, True)
         if self.link.state != link.DOWN:
             self.link.event(link.FAILED, now_ms, "closed", 0)
 
     def _announce(self, payload):
-        return self.client.session.announce(self.hub.status_topic, payload, self.hub.retain)
+        return self.session.announce(self.hub.status_topic, payload, self.hub.retain)
 
     # -- going on ----------------------------------------------------------------------------
 
@@ -121,7 +115,7 @@ class Uplink:
     def _fail(self, reason, now_ms, detail=None):
         before = link.NAMES[self.link.state]
         self._trouble(reason, detail)
-        self.client.connection.close(now_ms)
+        self.connection.close(now_ms)
         self.clock.stop()
         self.link.event(link.FAILED, now_ms, reason, system.random30())
         self._log("link %s -> DOWN: %s; again in %d ms" % (before, reason, self.link.delay_ms))
@@ -160,8 +154,8 @@ class Uplink:
         self._answered = False
         self._refused = False
         # Telemetry waits for the subscriptions, so that what the hub says about it is heard.
-        self.client.session.paused = True
-        self.client.start(now_ms, self.hub.CLEAN_SESSION)
+        self.session.paused = True
+        self._connect(now_ms)
         return self._go(link.CLOCK_SET, now_ms)
 
     def _hub(self, now_ms):
@@ -170,11 +164,11 @@ class Uplink:
             return self._broken(now_ms)
         if state == connection.UP and self._subscribed(now_ms):
             self._failures = 0
-            self._oversized = self.client.session.oversized
+            self._oversized = self.session.oversized
             self._keep_floor()
-            self.client.session.paused = False
+            self.session.paused = False
             return self._go(link.HUB_UP, now_ms)
-        return self.client.connection.due_in(now_ms)
+        return self.connection.due_in(now_ms)
 
     def _online(self, now_ms):
         self.link.tick(now_ms)
@@ -184,24 +178,24 @@ class Uplink:
             birth = json.dumps({"online": True, "version": VERSION})
             self._announced = self._announce(birth.encode())
         state = self._poll(now_ms)
-        if self.client.session.oversized != self._oversized:
-            self._oversized = self.client.session.oversized
+        if self.session.oversized != self._oversized:
+            self._oversized = self.session.oversized
             self._trouble("oversized")
         if state == connection.BROKEN:
             return self._broken(now_ms)
-        return limits.POLL_MS if self._syncing else self.client.connection.due_in(now_ms)
+        return limits.POLL_MS if self._syncing else self.connection.due_in(now_ms)
 
     def _poll(self, now_ms):
         try:
-            return self.client.poll(now_ms, self._uptime_s)
+            return self.connection.poll(now_ms, self._uptime_s)
         except MemoryError as e:
             system.collect()
-            return self.client.connection.give_up("out_of_memory", e)
+            return self.connection.give_up("out_of_memory", e)
 
     def _broken(self, now_ms):
-        at = self.client.connection
+        at = self.connection
         reason = at.error
-        code = self.client.session.connack_code
+        code = self.session.connack_code
         if code > 0:
             reason = "connack_%d" % code
         if code > 0 or reason in _DATES:
@@ -225,7 +219,7 @@ class Uplink:
         return self._answered
 
     def _subscribe(self, now_ms):
-        self._asked = self.client.session.subscribe(packets.SUBSCRIBE, self._filters, now_ms) > 0
+        self._asked = self.session.subscribe(packets.SUBSCRIBE, self._filters, now_ms) > 0
         self._asked_ms = now_ms
 
     def _suback(self, _packet_id, index, code):

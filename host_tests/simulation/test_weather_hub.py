@@ -268,11 +268,11 @@ def test_reports_of_each_qos_arrive_once_and_in_order(qos):
 def test_messages_of_each_qos_arrive_once_and_in_order(qos):
     with online_world(program=None) as world:
         for number in range(30):
-            world.node.uplink.client.enqueue(b"data", b"%d" % number, qos)
+            world.node.uplink.session.outbox.put(b"data", b"%d" % number, qos)
         world.run(for_s=10)
         arrived = [arrival.payload for arrival in world.hub.received if arrival.topic == "data"]
         assert arrived == [b"%d" % number for number in range(30)]
-        assert world.node.uplink.client.session.in_flight == 0
+        assert world.node.uplink.session.in_flight == 0
 
 
 def lose_packets_then_the_connection(world):
@@ -289,11 +289,11 @@ def arrivals_over_many_drops(qos, seed):
         world.run(until=world.online, limit_s=CONNECT_S)
         world.net.latency_ms = 300  # so that there is often something under way
         for number in range(20):
-            world.node.uplink.client.enqueue(b"data", b"%d" % number, qos)
+            world.node.uplink.session.outbox.put(b"data", b"%d" % number, qos)
             world.clock.after(world.random.randrange(20_000), lambda: lose_packets_then_the_connection(world))
             world.run(for_s=world.random.random())
         world.run(for_s=120)
-        assert world.online() and world.node.uplink.client.session.in_flight == 0
+        assert world.online() and world.node.uplink.session.in_flight == 0
         return [arrival for arrival in world.hub.received if arrival.topic == "data"]
 
 

@@ -69,7 +69,7 @@ def test_other_bytes_after_a_refused_tls_write_are_caught():
     with online_world() as world:
         world.unchecked = True
         world.hub.deaf = True
-        tls = world.node.uplink.client.connection._stream._io
+        tls = world.node.uplink.connection._stream._io
         while tls.write(b"a" * 4000):
             pass
         with pytest.raises(WorldError, match="same bytes"):
@@ -106,7 +106,7 @@ def test_write_into_a_full_stack_blocks_ten_seconds_on_rp2():
     with online_world() as world:
         world.may_bite = True
         world.hub.deaf = True
-        raw = world.node.uplink.client.connection._stream._raw
+        raw = world.node.uplink.connection._stream._raw
 
         def write_often(now_ms):
             raw.write(b"x")
@@ -147,7 +147,7 @@ def test_hub_notes_what_the_standard_forbids(packet, clause):
 def test_hub_resets_a_client_that_breaks_the_rules():
     with online_world() as world:
         world.unchecked = True
-        tls = world.node.uplink.client.connection._stream._io
+        tls = world.node.uplink.connection._stream._io
         tls.write(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00")
         world.run(until=lambda: not world.online(), limit_s=5)
         world.run(until=world.online, limit_s=CONNECT_S)
