@@ -15,7 +15,8 @@ TABLE = "hublink"
 # What pure modules may import besides each other.
 PURE_BUILTINS = {"micropython", "json", "array", "struct", "binascii", "hashlib"}
 # What each edge may import besides pure modules: what it is the edge of.
-NET_BUILTINS = {"micropython", "array", "errno", "gc", "os", "select", "socket", "time", "tls", "umqtt"}
+NET_BUILTINS = {"micropython", "array", "errno", "gc", "os", "select", "socket", "struct"}
+NET_BUILTINS |= {"time", "tls", "umqtt"}
 DEVICE_BUILTINS = {"micropython", "array", "board", "errno", "gc", "json", "machine", "os", "sys", "time"}
 JOINT_BUILTINS = {"asyncio", "board", "json"}
 BOARD_BUILTINS = {"board", "esp32", "machine", "micropython", "network", "os", "rp2", "sys", "time"}
