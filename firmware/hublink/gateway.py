@@ -56,6 +56,7 @@ class Gateway:
         self._step = _ATTACH
         self._id = 0  # of the packet that asks; 0 before it could be sent
         self._since_ms = 0  # since then, or since the last device was looked for
+        self.restoring = 0  # devices still to be attached that may have messages in the outbox
         self._on_config = self._on_command = None
 
     # -- for the user ------------------------------------------------------------------------
@@ -115,10 +116,6 @@ class Gateway:
 
     # -- for the node ------------------------------------------------------------------------
 
-    # Is a device still to be attached that may have messages in the outbox?
-    def is_restoring(self):
-        return any([bound.restoring for bound in self._devices.values()])
-
     # One turn, while online. Returns for how many ms nothing needs doing, unless the hub answers.
     def poll(self, now_ms):
         passed_ms = (now_ms - self._since_ms) & ticks.MASK
@@ -144,11 +141,12 @@ class Gateway:
         self._now = None
         for bound in list(self._devices.values()):
             if bound.state == _LEAVING:
-                del self._devices[bound.name]
+                self._forget(bound)
             elif bound.state != _REFUSED:
-                restoring = bound.restoring or bound.state == _READY
+                if bound.state == _READY:
+                    bound.restoring = True
+                    self.restoring += 1
                 bound.to(_WAITING)
-                bound.restoring = restoring
 
     def acked(self, packet_id):
         if self._now and packet_id == self._id:
@@ -224,12 +222,16 @@ class Gateway:
             self._over(bound, _READY)
         else:
             self._now = None
-            del self._devices[bound.name]
-            self._states.pop(bound.name, None)
+            self._forget(bound)
+
+    def _forget(self, bound):
+        del self._devices[bound.name]
+        self._states.pop(bound.name, None)
 
     # Whatever was being asked for the device is settled.
     def _over(self, bound, state):
         bound.to(state)
+        self.restoring -= bound.restoring
         bound.restoring = False
         if bound is self._now:
             self._now = None

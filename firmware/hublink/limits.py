@@ -70,6 +70,8 @@ BOUND_MAX = const(1000)
 TROUBLES_MAX = const(16)
 # Seconds from one report of troubles to the next.
 TROUBLES_S = const(5)
+# Handlers hear of events about the device itself no more often: what they send may be the next one's cause.
+OWN_EVENTS_S = const(5)
 EVENT_TEXT_LEN = const(256)
 CONFIG_LEN = const(8192)
 CERTIFICATE_LEN = const(4096)

@@ -16,12 +16,14 @@ WIFI_UP = const(1)
 CLOCK_SET = const(2)
 HUB_UP = const(3)
 FAILED = const(4)
+RENEW = const(5)  # a connection that is well ends, for a new one with a new token
 
 _TABLE = {
     (DOWN, DUE): WIFI,
     (WIFI, WIFI_UP): CLOCK,
     (CLOCK, CLOCK_SET): HUB,
     (HUB, HUB_UP): ONLINE,
+    (ONLINE, RENEW): CLOCK,
     (WIFI, FAILED): DOWN,
     (CLOCK, FAILED): DOWN,
     (HUB, FAILED): DOWN,

@@ -1,11 +1,15 @@
 # The node: the public API. It joins the user's functions, telemetry, events and the uplink in one
 # loop with one owner of time: step(now_ms).
+import json
+
 import board
 
 from . import VERSION, events, hubs, limits, link
 from .device import storage, system, vitals
 from .device.watchdog import Watchdog
+from .hubs import generic
 from .outbox import Outbox
+from .protocol import packets
 from .telemetry import Telemetry
 from .uplink import Uplink
 
@@ -22,6 +26,8 @@ class Node:
         self.hub = hubs.module(settings["hub"]["type"]).Hub(settings["hub"], self.device)
         self._telemetry = Telemetry(boot)
         self._qos = settings["telemetry"]["qos"]
+        self._on = {}  # what a message is (hubs/generic.py) -> the function that wants it
+        self._own_s = -limits.OWN_EVENTS_S  # when the handlers last heard of an event about this device
         self._outbox = Outbox(settings["memory"]["outbox_len"])
         self._handlers = events.Handlers()
         self._watchdog = Watchdog(board, limits.WATCHDOG_MS)
@@ -33,15 +39,17 @@ class Node:
             board, settings, files, self.hub, self._outbox, notes, self._message, self._trouble, _log
         )
         if settings["telemetry"]["vitals_s"]:
-            self._telemetry.add(self._vitals, "vitals", settings["telemetry"]["vitals_s"], system.now_ms())
+            every_s = settings["telemetry"]["vitals_s"]
+            self._telemetry.add(self._vitals, "vitals", every_s, system.now_ms(), self.hub.telemetry_topic)
 
     # -- for the user ------------------------------------------------------------------------
 
-    def telemetry(self, every_s):
+    def telemetry(self, every_s, folder=""):
         """Decorator: the function's result is sent every every_s seconds, under the function's name."""
 
         def add(function):
-            self._telemetry.add(function, function.__name__, every_s, system.now_ms())
+            topic = self._topic(folder)
+            self._telemetry.add(function, function.__name__, every_s, system.now_ms(), topic)
             return function
 
         return add
@@ -55,10 +63,56 @@ class Node:
 
         return add
 
-    def send(self, name, data):
+    def on_config(self, function):
+        """Decorator: function(payload) is called with the configuration (bytes) that the hub has."""
+        self._on[generic.CONFIG] = function
+        return function
+
+    def on_command(self, function):
+        """Decorator: function(name, payload) is called with a command of the hub's (text, bytes)."""
+        self._on[generic.COMMAND] = function
+        return function
+
+    def on(self, topic_filter, qos=0):
+        """Decorator: function(topic, payload) is called with messages (bytes) there. Before run()."""
+        topic_filter = topic_filter.encode()
+        if not self.hub.FREE_TOPICS or not packets.is_filter(topic_filter):
+            raise ValueError("on: %s is no topic filter of a %s hub's" % (topic_filter, self.hub.NAME))
+
+        def add(function):
+            self.hub.routes.append((topic_filter, min(qos, self.hub.SUBSCRIBE_QOS), function))
+            return function
+
+        return add
+
+    def send(self, name, data, folder=""):
         """Sends data (what JSON can say) once, now or when the hub is back. False if it was lost."""
-        message = self._telemetry.encode(name, data, self.uplink.clock.now_s(), self._outbox.dropped)
-        return self._outbox.put(self.hub.telemetry_topic, message, self._qos, False)
+        return self._send(self._topic(folder), name, data)
+
+    def set_state(self, data):
+        """What the device is like: the hub keeps the last one. Sent as soon and as often as it bears."""
+        self.uplink.set_state(json.dumps(data).encode())
+
+    def publish(self, topic, payload, qos=0, retain=False):
+        """Sends bytes to a topic of your own. False if they were lost; ValueError if the hub forbids it."""
+        topic, hub = packets.to_bytes(topic), self.hub
+        if not hub.FREE_TOPICS or not packets.is_topic(topic, 0, len(topic)):
+            raise ValueError("publish: %s is no topic of a %s hub's" % (topic, hub.NAME))
+        if hub.events_prefix and topic.startswith(hub.events_prefix):
+            raise ValueError("publish: %s is where the hub reports" % topic)
+        if not 0 <= qos <= hub.MAX_QOS or (retain and not hub.retain):
+            raise ValueError("publish: QoS %s, retain %s: more than this hub takes" % (qos, retain))
+        return self.uplink.send(topic, packets.to_bytes(payload), qos, retain)
+
+    @property
+    def gateway(self):
+        """The devices that speak through this one (gateway.py)."""
+        up = self.uplink
+        if not up.gateway:
+            from .gateway import Gateway
+
+            up.gateway = Gateway(self.hub, up.session, up.send, self._trouble)
+        return up.gateway
 
     def run(self):
         """The loop, for ever. Returns only in maintenance mode, or after Ctrl-C."""
@@ -128,15 +182,22 @@ class Node:
         for schedule in self._telemetry.schedules:
             if schedule.due_in(now_ms) == 0:
                 schedule.done(now_ms)
-                self._sample(schedule.name, schedule.function)
+                self._sample(schedule.topic, schedule.name, schedule.function)
             idle_ms = min(idle_ms, schedule.due_in(now_ms))
         return idle_ms
 
-    def _sample(self, name, function):
+    def _topic(self, folder):
+        return self.hub.telemetry(folder) if folder else self.hub.telemetry_topic
+
+    def _send(self, topic, name, data):
+        message = self._telemetry.encode(name, data, self.uplink.clock.now_s(), self._outbox.dropped)
+        return self.uplink.send(topic, message, self._qos)
+
+    def _sample(self, topic, name, function):
         try:
             data = function()
             if data is not None:
-                self.send(name, data)
+                self._send(topic, name, data)
         except MemoryError:
             system.collect()
             self._trouble("out_of_memory", name)
@@ -154,22 +215,53 @@ class Node:
         if system.uptime_s() - self._told_s >= limits.TROUBLES_S:
             self._told_s = system.uptime_s()
             troubles, self._troubles = self._troubles, {}
-            self._sample("troubles", lambda: troubles)
+            self._sample(self.hub.telemetry_topic, "troubles", lambda: troubles)
 
     # -- what the hub says -------------------------------------------------------------------
 
-    # What the hub was subscribed for is its reports. Runs inside the session: it must not raise.
+    # Runs inside the session: it must not raise.
     def _message(self, message):
         try:
-            self._event(self.hub.event(message.topic(), message.payload()))
+            self._dispatch(message)
         except MemoryError:
             system.collect()
-            self._trouble("out_of_memory", "event")
+            self._trouble("out_of_memory", "message")
+        except Exception as e:
+            self._trouble("handler_raised", repr(e))
+
+    def _dispatch(self, message):
+        for topic_filter, _, kind in self.hub.routes:
+            if message.matches(topic_filter):
+                self._arrived(kind, message.topic(), message.payload())
+                return
+        if self.uplink.gateway:
+            self.uplink.gateway.message(message.topic(), message.payload())
+
+    # kind: one of hubs/generic.py, or a function of the user's.
+    def _arrived(self, kind, topic, payload):
+        if kind == generic.EVENT:
+            self._event(self.hub.event(topic, payload))
+        elif callable(kind):
+            kind(topic, payload)
+        elif kind in self._on:
+            if kind == generic.CONFIG:
+                self._on[kind](payload)
+            else:
+                self._on[kind](self.hub.command(topic), payload)
 
     def _event(self, event):
         self.event_count += 1
         self.last_event = event
         _log("event %s" % event)
+        up = self.uplink
+        up.session.refused(self.hub.refused_id(event))
+        if up.gateway:
+            up.gateway.event(event)
+        if event.object_id == self.hub.device_id:
+            if system.uptime_s() - self._own_s < limits.OWN_EVENTS_S:
+                self._trouble("event_held_back", event.code)
+                return
+            self._own_s = system.uptime_s()
         for raised in self._handlers.call(event):
             self._trouble("handler_raised", repr(raised))
 

@@ -5,11 +5,12 @@ from . import ticks
 
 
 class Schedule:
-    """One source of readings: function() -> what to send, every every_ms, under a name."""
+    """One source of readings: function() -> what to send, every every_ms, under a name, to a topic."""
 
-    def __init__(self, function, name, every_ms, now_ms):
+    def __init__(self, function, name, every_ms, now_ms, topic):
         self.function = function
         self.name = name
+        self.topic = topic
         self.every_ms = every_ms
         self.due_ms = now_ms
 
@@ -32,10 +33,10 @@ class Telemetry:
         self.schedules = []
 
     # every_s: 1 second to 3 days (ticks compare over at most six).
-    def add(self, function, name, every_s, now_ms):
+    def add(self, function, name, every_s, now_ms, topic):
         if not isinstance(every_s, (int, float)) or not 0.05 <= every_s <= 259200:
             raise ValueError("telemetry: every_s is %s, expected 0.05 to 259200" % every_s)
-        self.schedules.append(Schedule(function, name, int(every_s * 1000), now_ms))
+        self.schedules.append(Schedule(function, name, int(every_s * 1000), now_ms, topic))
 
     # One message: compact JSON. time_s: Unix seconds, 0 if not known. dropped: messages lost since
     # boot. Raises TypeError for what JSON cannot say (json.dumps on the device does not).

@@ -37,6 +37,14 @@ class Uplink:
         self._log = log
         self._build_network(settings)
         self._build_session(settings, files, outbox, on_message)
+        self.gateway = None
+        self._state = None  # what set_state() was given last
+        self._state_ms = None  # when it was sent last
+        self._state_sent = True
+        self._key = self._private_key(files["key"]) if hub.token_life_s else None
+        self._signing = None  # makes the token
+        self._token = None
+        self._renew_s = 0  # uptime at which it is to be replaced
         self._backoff = Backoff(limits.BACKOFF_BASE_MS, limits.BACKOFF_CAP_MS)
         self.link = link.Link(self._backoff, limits.STABLE_MS, system.now_ms())
         self._steps = (self._down, self._wifi, self._clock, self._hub, self._online)
@@ -44,6 +52,12 @@ class Uplink:
         self._syncing = False  # the clock is being asked while online
         self._sync_ms = None  # when it last was
         self._uptime_s = 0
+
+    # Only hubs that take tokens need it.
+    def _private_key(self, data):
+        from .protocol import der
+
+        return der.private_key(data)
 
     def _build_network(self, settings):
         wifi = settings["wifi"]
@@ -63,6 +77,7 @@ class Uplink:
         self.session = Session(outbox, memory["receive_len"], memory["window"], board.UNACKED_MAX_LEN)
         self.session.on_message = on_message
         self.session.on_suback = self._suback
+        self.session.on_unsuback = self.session.on_ack = self._acked
         self.connection = connection.Connection(
             self.session,
             self._resolver,
@@ -72,7 +87,7 @@ class Uplink:
 
     def _connect(self, now_ms):
         hub, to = self.hub, self.to
-        client_id, user, password = hub.credentials()
+        client_id, user, password = hub.credentials(self._token)
         self.session.connect(
             now_ms, client_id, user, password, to["keepalive_s"], hub.CLEAN_SESSION, hub.will()
         )
@@ -104,6 +119,15 @@ class Uplink:
     def _announce(self, payload):
         return self.session.announce(self.hub.status_topic, payload, self.hub.retain)
 
+    # Sends a message (topic, payload: bytes), now or by way of the outbox. False if it was lost.
+    def send(self, topic, payload, qos, retain=False):
+        return self.connection.express.send(topic, payload, qos, retain)
+
+    # The device's state (bytes): the last one set is sent, as soon as the hub bears it.
+    def set_state(self, payload):
+        self._state = payload
+        self._state_sent = False
+
     # -- going on ----------------------------------------------------------------------------
 
     def _go(self, event, now_ms):
@@ -115,11 +139,17 @@ class Uplink:
     def _fail(self, reason, now_ms, detail=None):
         before = link.NAMES[self.link.state]
         self._trouble(reason, detail)
-        self.connection.close(now_ms)
+        self._leave(now_ms)
         self.clock.stop()
         self.link.event(link.FAILED, now_ms, reason, system.random30())
         self._log("link %s -> DOWN: %s; again in %d ms" % (before, reason, self.link.delay_ms))
         return 0
+
+    def _leave(self, now_ms, goodbye=False):
+        self.connection.close(now_ms, goodbye)
+        self._signing = None
+        if self.gateway:
+            self.gateway.lost()
 
     # -- state by state ----------------------------------------------------------------------
 
@@ -150,15 +180,20 @@ class Uplink:
                 return self._fail(answer, now_ms)
             self._clock_answered(answer, now_ms)
         self._announced = False
-        self._asked = False
+        if self.hub.state_topic is self.hub.status_topic:
+            self._state_sent = self._state is None
+        self._asked = 0  # packet id of the subscription
         self._answered = False
         self._refused = False
         # Telemetry waits for the subscriptions, so that what the hub says about it is heard.
         self.session.paused = True
-        self._connect(now_ms)
         return self._go(link.CLOCK_SET, now_ms)
 
     def _hub(self, now_ms):
+        if self.connection.state == connection.IDLE:
+            if not self._has_token():
+                return 0
+            self._connect(now_ms)
         state = self._poll(now_ms)
         if state == connection.BROKEN:
             return self._broken(now_ms)
@@ -177,13 +212,44 @@ class Uplink:
         if not self._announced:
             birth = json.dumps({"online": True, "version": VERSION})
             self._announced = self._announce(birth.encode())
+        self._keep_state(now_ms)
+        idle_ms = limits.SOCKET_STEP_MS
+        if self.gateway:
+            idle_ms = self.gateway.poll(now_ms)
+            self.session.paused = self.gateway.restoring > 0
         state = self._poll(now_ms)
         if self.session.oversized != self._oversized:
             self._oversized = self.session.oversized
             self._trouble("oversized")
         if state == connection.BROKEN:
             return self._broken(now_ms)
-        return limits.POLL_MS if self._syncing else self.connection.due_in(now_ms)
+        if self._key and self._uptime_s >= self._renew_s:
+            self._leave(now_ms, True)
+            return self._go(link.RENEW, now_ms)
+        return limits.POLL_MS if self._syncing else min(idle_ms, self.connection.due_in(now_ms))
+
+    # True once there is a token that is good for this connection, or none is needed. One that has to be
+    # made is made in slices, one a turn (protocol/es256.py).
+    def _has_token(self):
+        if not self._key or (self._token and self._uptime_s < self._renew_s):
+            return True
+        if not self._signing:
+            from .protocol import jwt
+
+            now_s, life_s = self.clock.now_s(), self.hub.token_life_s
+            self._signing = jwt.make(self._key, self.hub.audience, now_s, now_s + life_s)
+            self._renew_s = self._uptime_s + life_s * 4 // 5
+        system.collect()
+        self._token = next(self._signing)
+        return self._token is not None
+
+    # Where the state says who is online, it is sent again behind that.
+    def _keep_state(self, now_ms):
+        if self._state_sent or not self._announced:
+            return
+        if self._state_ms is None or ticks.diff(now_ms, self._state_ms) >= self.hub.STATE_EVERY_MS:
+            self._state_ms = now_ms
+            self._state_sent = self.send(self.hub.state_topic, self._state, self.hub.MAX_QOS, self.hub.retain)
 
     def _poll(self, now_ms):
         try:
@@ -200,6 +266,7 @@ class Uplink:
             reason = "connack_%d" % code
         if code > 0 or reason in _DATES:
             self.clock.stale = True
+            self._token = None
             self._backoff.to_cap()
         self._failures += 1
         if self._failures % _LEAVE_AFTER == 0:
@@ -219,10 +286,17 @@ class Uplink:
         return self._answered
 
     def _subscribe(self, now_ms):
-        self._asked = self.session.subscribe(packets.SUBSCRIBE, self._filters, now_ms) > 0
+        self._asked = self.session.subscribe(packets.SUBSCRIBE, self._filters, now_ms)
         self._asked_ms = now_ms
 
-    def _suback(self, _packet_id, index, code):
+    def _acked(self, packet_id):
+        if self.gateway:
+            self.gateway.acked(packet_id)
+
+    def _suback(self, packet_id, index, code):
+        if packet_id != self._asked:
+            self.gateway.subscribed(packet_id, index, code)
+            return
         if code == 128:
             self._refused = True
             self._trouble("subscription_refused", self._filters[index][0].decode())

@@ -25,12 +25,12 @@ def _refusal(kind, function, *arguments):
 
 def case_the_first_reading_is_due_at_once():
     for start_ms in _STARTS_MS:
-        assert Schedule(None, "a", 1000, start_ms).due_in(start_ms) == 0
+        assert Schedule(None, "a", 1000, start_ms, b"t").due_in(start_ms) == 0
 
 
 def case_readings_are_one_period_apart():
     for start_ms in _STARTS_MS:
-        schedule = Schedule(None, "a", 1000, start_ms)
+        schedule = Schedule(None, "a", 1000, start_ms, b"t")
         for i in range(5):
             now_ms = _after(start_ms, i * 1000)
             assert schedule.due_in(_after(now_ms, -1)) == 1
@@ -41,7 +41,7 @@ def case_readings_are_one_period_apart():
 
 def case_being_late_moves_no_later_reading():
     for start_ms in _STARTS_MS:
-        schedule = Schedule(None, "a", 1000, start_ms)
+        schedule = Schedule(None, "a", 1000, start_ms, b"t")
         schedule.done(_after(start_ms, 999))
         assert schedule.due_in(_after(start_ms, 999)) == 1
 
@@ -49,7 +49,7 @@ def case_being_late_moves_no_later_reading():
 def case_what_a_long_stop_made_late_is_left_out():
     for start_ms in _STARTS_MS:
         for late_ms in (1000, 1001, 5000, 3_600_000):
-            schedule = Schedule(None, "a", 1000, start_ms)
+            schedule = Schedule(None, "a", 1000, start_ms, b"t")
             now_ms = _after(start_ms, late_ms)
             assert schedule.due_in(now_ms) == 0
             schedule.done(now_ms)
@@ -59,7 +59,7 @@ def case_what_a_long_stop_made_late_is_left_out():
 def case_the_longest_period_is_kept():
     three_days_ms = 259_200_000
     for start_ms in _STARTS_MS:
-        schedule = Schedule(None, "a", three_days_ms, start_ms)
+        schedule = Schedule(None, "a", three_days_ms, start_ms, b"t")
         schedule.done(start_ms)
         assert schedule.due_in(start_ms) == three_days_ms
         assert schedule.due_in(_after(start_ms, three_days_ms)) == 0
@@ -68,16 +68,16 @@ def case_the_longest_period_is_kept():
 def case_periods_are_given_in_seconds():
     telemetry = Telemetry(1)
     for every_s, every_ms in ((1, 1000), (0.5, 500), (0.05, 50), (10, 10_000), (259200, 259_200_000)):
-        telemetry.add(print, "a", every_s, 7)
+        telemetry.add(print, "a", every_s, 7, b"t")
         schedule = telemetry.schedules[-1]
-        assert (schedule.function, schedule.name) == (print, "a")
+        assert (schedule.function, schedule.name, schedule.topic) == (print, "a", b"t")
         assert (schedule.every_ms, schedule.due_ms) == (every_ms, 7)
 
 
 def case_periods_that_ticks_cannot_tell_are_refused():
     telemetry = Telemetry(1)
     for every_s in (0, -1, 0.049, 259201, 1e9, float("nan"), float("inf"), "10", None, []):
-        assert "expected 0.05 to 259200" in _refusal(ValueError, telemetry.add, None, "a", every_s, 0)
+        assert "expected 0.05 to 259200" in _refusal(ValueError, telemetry.add, None, "a", every_s, 0, b"t")
     assert telemetry.schedules == []
 
 

@@ -62,6 +62,7 @@ class Hub(generic.Hub):
     """settings: config["hub"], checked. device: the device's name."""
 
     NAME = "clearblade"
+    FREE_TOPICS = False
     ATTACHED_MAX = 1000
     CLIENT_ID = "projects/%(project)s/locations/%(region)s/registries/%(registry)s/devices/%(device_id)s"
     PREFIX = "/devices/"

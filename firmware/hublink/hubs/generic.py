@@ -43,6 +43,7 @@ class Hub:
     """settings: config["hub"], checked. device: the device's name."""
 
     NAME = "generic"
+    FREE_TOPICS = True
     CLEAN_SESSION = True
     MAX_QOS = 1  # of what is published
     SUBSCRIBE_QOS = 1

@@ -8,8 +8,9 @@ import tls
 REQUIRED = tls.CERT_REQUIRED
 
 
-# A client context that verifies the hub and proves the device. ca: list of DER certificates
-# (bytes); cert, key: DER bytes. Raises ValueError that names which of them is unreadable.
+# A client context that verifies the hub and, with a certificate, proves the device. ca: list of DER
+# certificates (bytes); cert, key: DER bytes, or None where something else proves it. Raises ValueError
+# that names which of them is unreadable.
 def make_context(ca, cert, key):
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     context.verify_mode = REQUIRED
@@ -21,6 +22,8 @@ def make_context(ca, cert, key):
             context.load_verify_locations(der)
         except (ValueError, OSError):
             raise ValueError("tls.ca: expected certificates in DER form")
+    if not cert:
+        return context
     try:
         context.load_cert_chain(cert, key)
     except (ValueError, OSError) as e:

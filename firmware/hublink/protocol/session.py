@@ -219,9 +219,9 @@ class Session:
         packets.set_publish_id(control, 0, self._asked_id, False)
         return self._asked_id
 
-    # The hub has said that it will not acknowledge this message: it is over.
+    # The hub has said that it will not acknowledge this message (0: none): it is over.
     def refused(self, packet_id):
-        slot = self._slot(packet_id)
+        slot = self._slot(packet_id) if packet_id else -1
         if slot >= 0 and (not self.tx_len or self._records[slot] != self._writing):
             self._leave(slot)
             self._delivered(packet_id)
