@@ -97,9 +97,10 @@ class Hub(generic.Hub):
     def refused_id(self, event):
         of = _info(event.raw) if isinstance(event.raw, dict) else None
         try:
-            return int(of.get("packet_id", 0)) if of else 0
-        except (ValueError, TypeError):
+            packet_id = int(of["packet_id"])
+        except (ValueError, TypeError, KeyError):
             return 0
+        return packet_id if 0 < packet_id < 65536 else 0
 
     def command(self, topic):
         return self.bound_of(topic)[2]
