@@ -56,6 +56,7 @@ class Gateway:
         self._step = _ATTACH
         self._id = 0  # of the packet that asks; 0 before it could be sent
         self._since_ms = 0  # since then, or since the last device was looked for
+        self._busy = False  # there may be another device to look after
         self.restoring = 0  # devices still to be attached that may have messages in the outbox
         self._on_config = self._on_command = None
 
@@ -95,6 +96,7 @@ class Gateway:
         if name not in self._devices:
             raise ValueError("gateway: device %s, expected one that was attached" % name)
         self._states[name] = json.dumps(data).encode()
+        self._busy = True
 
     def on_config(self, function):
         """Decorator: function(name, payload) is called with a device's configuration (bytes)."""
@@ -130,15 +132,17 @@ class Gateway:
             elif self._step != _SUBSCRIBE and passed_ms >= limits.ATTACH_MS:
                 self._failed("attach_timeout", now_ms, self._now.name)
             return limits.SOCKET_STEP_MS if self._id else limits.POLL_MS
-        if passed_ms >= limits.ATTACH_PAUSE_MS and (self._devices or self._states):
+        if passed_ms >= (limits.ATTACH_PAUSE_MS if self._busy else limits.SOCKET_STEP_MS):
             self._since_ms = now_ms
             self._tell(now_ms)
             self._now = self._next(now_ms)
-        return limits.ATTACH_PAUSE_MS if self._now or self._states else limits.SOCKET_STEP_MS
+            self._busy = self._now is not None
+        return limits.ATTACH_PAUSE_MS if self._busy else limits.SOCKET_STEP_MS
 
     # The connection is gone, and with it what was attached.
     def lost(self):
         self._now = None
+        self._busy = True
         for bound in list(self._devices.values()):
             if bound.state == _LEAVING:
                 self._forget(bound)
@@ -222,6 +226,7 @@ class Gateway:
             self._over(bound, _READY)
         else:
             self._now = None
+            self._busy = True
             self._forget(bound)
 
     def _forget(self, bound):
@@ -230,6 +235,7 @@ class Gateway:
 
     # Whatever was being asked for the device is settled.
     def _over(self, bound, state):
+        self._busy = True
         bound.to(state)
         self.restoring -= bound.restoring
         bound.restoring = False

@@ -201,7 +201,7 @@ class Uplink:
             self._failures = 0
             self._oversized = self.session.oversized
             self._keep_floor()
-            self.session.paused = False
+            self._pause()
             return self._go(link.HUB_UP, now_ms)
         return self.connection.due_in(now_ms)
 
@@ -213,10 +213,6 @@ class Uplink:
             birth = json.dumps({"online": True, "version": VERSION})
             self._announced = self._announce(birth.encode())
         self._keep_state(now_ms)
-        idle_ms = limits.SOCKET_STEP_MS
-        if self.gateway:
-            idle_ms = self.gateway.poll(now_ms)
-            self.session.paused = self.gateway.restoring > 0
         state = self._poll(now_ms)
         if self.session.oversized != self._oversized:
             self._oversized = self.session.oversized
@@ -226,7 +222,15 @@ class Uplink:
         if self._key and self._uptime_s >= self._renew_s:
             self._leave(now_ms, True)
             return self._go(link.RENEW, now_ms)
-        return limits.POLL_MS if self._syncing else min(idle_ms, self.connection.due_in(now_ms))
+        idle_ms = limits.POLL_MS if self._syncing else limits.SOCKET_STEP_MS
+        if self.gateway:
+            idle_ms = min(idle_ms, self.gateway.poll(now_ms))
+            self._pause()
+        return min(idle_ms, self.connection.due_in(now_ms))
+
+    # The outbox may hold messages of devices that have to be attached again first.
+    def _pause(self):
+        self.session.paused = self.gateway is not None and self.gateway.restoring > 0
 
     # True once there is a token that is good for this connection, or none is needed. One that has to be
     # made is made in slices, one a turn (protocol/es256.py).

@@ -33,7 +33,7 @@ def measure_frozen_heap():
         Unavailable: this machine cannot have the reference interpreter.
         DeskError: the node did not come online.
     """
-    lengths, _ = measure_heap(build(frozen=True), ".frozen")
+    lengths, _, _ = measure_heap(build(frozen=True), ".frozen")
     lengths[-1] -= TLS_RECORDS_LEN
     return lengths
 
@@ -46,7 +46,8 @@ def measure_heap(interpreter, search):
         search: where it finds its modules: a folder that `compile_firmware` filled, or ".frozen".
 
     Returns:
-        (list of 4 heap lengths in bytes: empty, imported, built, online; set of the modules it took).
+        (list of 4 heap lengths in bytes: empty, imported, built, online; set of the modules it took; bytes
+        that 100 devices behind it take more).
     """
     with tempfile.TemporaryDirectory(prefix="hublink-heap-") as folder:
         workshop = Workshop(Path(folder) / "desk")
@@ -64,5 +65,6 @@ def measure_heap(interpreter, search):
                 board.start()
                 heap = board.wait_line(r"size: heap (.*)", _LIMIT_S).group(1)
                 modules = board.wait_line(r"size: modules (.*)", _LIMIT_S).group(1)
+                bound = board.wait_line(r"size: bound (.*)", _LIMIT_S + 100 * 0.2).group(1)
     # The checker of the configuration was loaded too, and given back (node.py).
-    return [int(n) for n in heap.split()], {*modules.split(), "hublink.config"}
+    return [int(n) for n in heap.split()], {*modules.split(), "hublink.config"}, int(bound)
