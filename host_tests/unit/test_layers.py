@@ -141,6 +141,16 @@ def test_imports_of_the_package_make_no_ring():
         walk(name, [])
 
 
+def test_a_node_does_not_load_what_blocks():
+    loaded, todo = set(), {"hublink.node"}
+    while todo:
+        name = todo.pop()
+        loaded.add(name)
+        todo |= (_ours(name) & PACKAGE) - loaded
+    assert not loaded & {"hublink.net.mqtt", "hublink.net.robust"}
+    assert not [name for name in loaded if "umqtt" in _others(name)]
+
+
 def test_modules_are_loaded_by_name_in_the_two_tables_only():
     calling = {
         name
