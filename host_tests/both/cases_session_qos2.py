@@ -193,6 +193,18 @@ def case_an_answer_to_what_is_still_being_written_ends_it():
         assert peer.session.outbox.count == 1
 
 
+def case_an_answer_to_a_message_may_come_while_another_packet_is_being_written():
+    for qos, answer in ((1, _puback(1)), (2, _pubrec(1))):
+        for begin in (lambda s: s.ping(), lambda s: s.announce(b"s", b"on", False)):
+            peer = _Peer()
+            peer.put("a", qos)
+            peer.say()
+            begin(peer.session)
+            peer.session.tx(peer.now_ms)
+            peer.hear(answer)
+            assert (peer.session.error, peer.session.outbox.count) == (None, 0)
+
+
 def case_ids_of_unfinished_handshakes_are_not_given_again():
     peer = _Peer()
     peer.put("a")

@@ -150,7 +150,6 @@ class Session:
         self.session_present = False
         self.reader.reset()
         self._name(self._control, 0, 0)
-        self._writing = -1  # the record that was named last
         self._loose = -1  # the same while tx names it, if it is of QoS 0
         self._control_len = 0
         self._acks_len = 0
@@ -298,6 +297,7 @@ class Session:
                 self._wait_ms = now_ms
 
     def _name(self, buf, at, length):
+        self._writing = -1  # the record that tx names
         self.tx_buf = buf
         self.tx_at = at
         self.tx_len = length
