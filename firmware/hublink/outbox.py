@@ -38,7 +38,7 @@ class Outbox:
         return len(self.buf) - HEAD_LEN
 
     # Stores a message (topic, payload: bytes). Makes room by dropping the oldest messages that are
-    # not in flight. Returns False when that is not enough; then this message is the one lost.
+    # not in flight. Returns False when that is not enough; then this message is lost, too.
     def put(self, topic, payload, qos=0, retain=False):
         buf = self.buf
         length = packets.publish_len(len(topic), len(payload), qos)
@@ -136,10 +136,12 @@ class Outbox:
             return self._tail
         return 0 if need_len < self._head else -1
 
+    # Not what the hub may have begun to receive at QoS 2: it holds the packet id until PUBREL, which only
+    # a message sent again leads to (MQTT 3.1.1, 4.4), and would take the next one under it for that message.
     def _drop_oldest(self):
         record = self._head
         state = self.buf[record + 2]
-        if state == _SENT:
+        if state == _SENT or (state == _AGAIN and self.buf[record + HEAD_LEN] & 4):
             return False
         self._again -= state == _AGAIN
         self.waiting -= 1

@@ -332,6 +332,19 @@ def case_the_id_of_a_dropped_message_is_free():
     assert not outbox.holds_id(8)
 
 
+def case_what_the_hub_may_hold_at_qos_2_is_not_dropped():
+    outbox = Outbox(64)
+    for letter in (b"a", b"b", b"c"):
+        outbox.put(b"t", letter, 2, False)
+    outbox.sent(outbox.peek())
+    outbox.rewind()
+    assert not outbox.put(b"t", bytes(40), 2, False)
+    assert (outbox.dropped, outbox.count) == (1, 3)
+    outbox.forget_ids()
+    assert outbox.put(b"t", bytes(40), 2, False)
+    assert (outbox.dropped, outbox.count) == (4, 1)
+
+
 def case_sent_before_and_sent_again_and_again():
     outbox = Outbox(200)
     _send_under(outbox, 7, b"a")
