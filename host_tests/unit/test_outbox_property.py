@@ -33,6 +33,10 @@ class Message:
         self.dup = False
         self.again = False  # sent before, and the session still knows
 
+    # At QoS 2 the hub may hold what was sent before, until it is sent again.
+    def may_be_dropped(self):
+        return self.state == QUEUED and not (self.again and self.fields[2] == 2)
+
     def packet(self):
         topic, payload, qos, retain = self.fields
         return publish(topic, payload, qos, self.dup << 3 | retain, self.packet_id)
@@ -73,17 +77,16 @@ class OutboxAgainstList(RuleBasedStateMachine):
             return
         before = self.outbox.dropped
         kept = self.outbox.put(*new.fields)
-        dropped = self.outbox.dropped - before
+        self.lost += self.outbox.dropped - before
+        # Only the oldest go, and none that is in flight.
+        dropped = self.outbox.dropped - before - (not kept)
+        gone, self.messages = self.messages[:dropped], self.messages[dropped:]
+        assert all(m.may_be_dropped() for m in gone)
         if kept:
-            # Only the oldest go, and none that is in flight.
-            gone, self.messages = self.messages[:dropped], [*self.messages[dropped:], new]
-            assert all(m.state == QUEUED for m in gone)
-            self.lost += dropped
+            self.messages.append(new)
         else:
-            assert dropped == 1
-            assert self.messages[0].state == SENT
-            self.lost += 1
-        assert kept or not self.has_room(length)
+            assert not self.messages[0].may_be_dropped()
+            assert not self.has_room(length)
 
     # However the messages lie: half of what is neither used nor behind the longest record is in one piece.
     def has_room(self, length):
