@@ -230,6 +230,38 @@ def case_a_malformed_message_ends_it_without_the_heap():
     assert at.error == "bad_topic"
 
 
+# Messages of each QoS, a release, acknowledgements and a pong.
+_TALK = (
+    b"\x30\x04\x00\x01tx\x32\x06\x00\x01t\x00\x05x\x34\x06\x00\x01t\x00\x06x\x62\x02\x00\x06"
+    b"\x40\x02\x00\x01\x50\x02\x00\x02\x70\x02\x00\x02\xd0\x00"
+)
+
+
+def case_any_bytes_are_read_without_the_heap():
+    at = _up()
+    counter = _Counter(at)
+    data = bytearray(_TALK)
+    random = 1
+    ended = 0
+
+    def run():
+        _feed(at, data, 0, len(data))
+        _write(at)
+
+    for _ in range(1000):
+        at.connect(_NOW_MS, b"d", None, None, 60, True, None)
+        _write(at)
+        _feed(at, b"\x20\x02\x00\x00", 0, 4)
+        data[:] = _TALK
+        for _ in range(2):
+            random = (random * 75 + 74) % 65537
+            data[random % len(data)] = random >> 8 & 255
+        _without_heap(run)
+        ended += at.error is not None
+    assert counter.count > 1000, counter.count
+    assert 300 < ended < 1000, ended
+
+
 # -- time ----------------------------------------------------------------------------------------
 
 
