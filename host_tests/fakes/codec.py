@@ -1,9 +1,8 @@
-"""MQTT 3.1.1 as a strict server reads it (OASIS standard; section numbers in the complaints).
+"""MQTT 3.1.1 as a strict peer reads it (OASIS standard; section numbers in the complaints).
 
-Written apart from the firmware's own encoder, so that the two can disagree. A complaint is a
-`Violation`: what a client must never send.
+Written apart from the firmware's own code, so that the two can disagree. A complaint is a
+`Violation`: what a client, or a server, must never send.
 """
-
 
 from dataclasses import dataclass, field
 
@@ -15,12 +14,12 @@ _LENGTH_BYTES_MAX = 4
 
 
 class Violation(Exception):
-    """What the client did, and the section that forbids it."""
+    """What the peer did, and the section that forbids it."""
 
 
 @dataclass
 class Packet:
-    """A packet of the client's; which attributes hold depends on the kind."""
+    """A packet; which attributes hold depends on the kind."""
 
     kind: int
     packet_id: int = 0
@@ -36,6 +35,9 @@ class Packet:
     will: tuple | None = None  # (topic, payload, qos, retain)
     user: str | None = None
     password: bytes | None = None
+    present: bool = False
+    code: int = 0  # of CONNACK
+    codes: list = field(default_factory=list)  # of SUBACK
 
 
 class _Body:
@@ -82,9 +84,10 @@ class _Body:
 
 
 class Decoder:
-    """Cuts a stream into packets."""
+    """Cuts the stream of a client, or of a server, into packets."""
 
-    def __init__(self):
+    def __init__(self, from_server=False):
+        self._readers = _FROM_SERVER if from_server else _FROM_CLIENT
         self._data = bytearray()
 
     def packets(self, data):
@@ -96,13 +99,13 @@ class Decoder:
     def _next(self):
         length = shift = 0
         for at in range(1, len(self._data)):
-            if at > _LENGTH_BYTES_MAX:
-                raise Violation("remaining length of more than four bytes (2.2.3)")
             byte = self._data[at]
             length |= (byte & 127) << shift
             shift += 7
             if not byte & 128:
                 break
+            if at == _LENGTH_BYTES_MAX:
+                raise Violation("remaining length of more than four bytes (2.2.3)")
         else:
             return None
         end = at + 1 + length
@@ -110,20 +113,19 @@ class Decoder:
             return None
         first, body = self._data[0], bytes(self._data[at + 1 : end])
         del self._data[:end]
-        return _decode(first, _Body(body))
+        return self._decode(first, _Body(body))
 
-
-def _decode(first, body):
-    kind, flags = first >> 4, first & 15
-    reader = _READERS.get(kind)
-    if reader is None:
-        raise Violation(f"packet of type {kind}, which no client sends (2.2.1)")
-    if kind != PUBLISH and flags != _FLAGS[kind]:
-        raise Violation(f"flags {flags} in a packet of type {kind} (2.2.2)")
-    packet = reader(flags, body)
-    if body.left():
-        raise Violation(f"{body.left()} bytes behind the end of a packet of type {kind} (2.2.3)")
-    return packet
+    def _decode(self, first, body):
+        kind, flags = first >> 4, first & 15
+        reader = self._readers.get(kind)
+        if reader is None:
+            raise Violation(f"packet of type {kind}, which this side never sends (2.2.1)")
+        if kind != PUBLISH and flags != _FLAGS[kind]:
+            raise Violation(f"flags {flags} in a packet of type {kind} (2.2.2)")
+        packet = reader(flags, body)
+        if body.left():
+            raise Violation(f"{body.left()} bytes behind the end of a packet of type {kind} (2.2.3)")
+        return packet
 
 
 def _connect(_, body):
@@ -202,14 +204,35 @@ def _is_filter(topic_filter):
     return bool(topic_filter) and good and "#" not in levels[:-1]
 
 
-_READERS = {
+def _connack(_, body):
+    flags, code = body.number(1), body.number(1)
+    if flags > 1 or (flags and code):
+        raise Violation(f"CONNACK with flags {flags}, code {code} (3.2.2)")
+    return Packet(CONNACK, present=bool(flags), code=code)
+
+
+def _suback(_, body):
+    packet = Packet(SUBACK, packet_id=body.packet_id(), codes=list(body.rest()))
+    if not packet.codes or not set(packet.codes) <= {0, 1, 2, 128}:
+        raise Violation(f"SUBACK with codes {packet.codes} (3.9.3)")
+    return packet
+
+
+_BOTH_WAYS = {PUBLISH: _publish, **{kind: _ack(kind) for kind in (PUBACK, PUBREC, PUBREL, PUBCOMP)}}
+_FROM_CLIENT = {
+    **_BOTH_WAYS,
     CONNECT: _connect,
-    PUBLISH: _publish,
-    **{kind: _ack(kind) for kind in (PUBACK, PUBREC, PUBREL, PUBCOMP)},
     SUBSCRIBE: _subscribe,
     UNSUBSCRIBE: _unsubscribe,
     PINGREQ: lambda _, body: Packet(PINGREQ),
     DISCONNECT: lambda _, body: Packet(DISCONNECT),
+}
+_FROM_SERVER = {
+    **_BOTH_WAYS,
+    CONNACK: _connack,
+    SUBACK: _suback,
+    UNSUBACK: _ack(UNSUBACK),
+    PINGRESP: lambda _, body: Packet(PINGRESP),
 }
 
 
@@ -251,7 +274,7 @@ def pingresp():
     return _packet(PINGRESP << 4, b"")
 
 
-def publish(topic, payload, qos=0, packet_id=0, dup=False):
+def publish(topic, payload, qos=0, packet_id=0, dup=False, retain=False):
     topic = topic.encode()
     head = len(topic).to_bytes(2, "big") + topic + (packet_id.to_bytes(2, "big") if qos else b"")
-    return _packet(PUBLISH << 4 | dup << 3 | qos << 1, head + payload)
+    return _packet(PUBLISH << 4 | dup << 3 | qos << 1 | retain, head + payload)
