@@ -1,4 +1,4 @@
-"""What the tests of a whole node share: a desk in a folder, the compiled firmware, the interpreters."""
+"""What system tests share: a desk in a folder, the compiled firmware, the interpreters, certificates."""
 
 import pytest
 from hublink_desk.build import compile_firmware
@@ -6,6 +6,7 @@ from hublink_desk.servers import DnsServer, SntpServer
 from hublink_desk.workshop import HUB_NAME, Workshop
 
 from host_tests.both.interpreters import INTERPRETERS, needs
+from host_tests.system.desk_hub_parts import Pki, bench
 
 
 @pytest.fixture(params=INTERPRETERS)
@@ -26,6 +27,19 @@ def mpy(tmp_path_factory):
 @pytest.fixture
 def workshop(tmp_path):
     return Workshop(tmp_path / "desk")
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    """Certificates for the tests of the desk hub."""
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def desk(pki):
+    """A Bench for a desk hub."""
+    with bench(pki) as it:
+        yield it
 
 
 @pytest.fixture

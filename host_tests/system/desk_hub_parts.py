@@ -71,7 +71,18 @@ class Log:
 class Client:
     """A paho client with its network thread; what comes in waits in queues."""
 
-    def __init__(self, hub, pki, client_id="", identity=None, *, username=None, will=None, clean=True):
+    def __init__(
+        self,
+        hub,
+        pki,
+        client_id="",
+        identity=None,
+        *,
+        username=None,
+        password=None,
+        will=None,
+        clean=True,
+    ):
         self._hub = hub
         self.connacks, self.subacks, self.published = queue.Queue(), queue.Queue(), queue.Queue()
         self.messages, self.lost = queue.Queue(), queue.Queue()
@@ -86,7 +97,7 @@ class Client:
         else:
             paho.tls_set(str(pki.ca.cert_pem))
         if username is not None:
-            paho.username_pw_set(username)
+            paho.username_pw_set(username, password)
         if will:
             paho.will_set(*will)
         paho.on_connect = self._connected
@@ -120,8 +131,11 @@ class Client:
         return message.topic, message.payload
 
     def close(self):
-        self.paho.disconnect()
-        self.paho.loop_stop()
+        """Once and for all. paho closes its inner sockets when it is freed: now, for no cycle holds it."""
+        paho, self.paho = self.paho, None
+        if paho:
+            paho.disconnect()
+            paho.loop_stop()
 
 
 class Raw:

@@ -20,56 +20,22 @@ from host_tests.system.desk_hub_parts import (
     PATIENCE_S,
     PINGREQ,
     PINGRESP,
-    Pki,
-    bench,
     connect,
     publish,
     subscribe,
 )
+from host_tests.system.scaleway_parts import (
+    OTHER,
+    REFUSED,
+    SENSOR,
+    WATCHER,
+    assert_event,
+    event,
+    scaleway,
+    watch,
+)
 
-SENSOR, OTHER, WATCHER = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
-REFUSED = 135  # paho's name for CONNACK 5, not authorised
 FAILED = 0x80  # SUBACK
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture
-def desk(pki):
-    with bench(pki) as it:
-        yield it
-
-
-def scaleway(desk, sensor=None, **settings):
-    """A hub with a device to test, another one, and a watcher that its ID lets in."""
-    devices = [
-        Device(SENSOR, "sensor-1", **(sensor or {})),
-        Device(OTHER, "sensor-2"),
-        Device(WATCHER, "watcher", allow_insecure=True),
-    ]
-    return desk.start(devices=devices, **settings)
-
-
-def watch(desk, topic="$SCW/events/#"):
-    watcher = desk.connected(WATCHER)
-    assert watcher.subscribe(topic) == 0
-    return watcher
-
-
-def event(watcher):
-    """(topic, payload object) of the next event."""
-    topic, payload = watcher.message()
-    return topic, json.loads(payload)
-
-
-def assert_event(watcher, object_id, msg):
-    topic, record = event(watcher)
-    assert topic == f"$SCW/events/error/device/{object_id}"
-    assert (record["object-id"], record["msg"]) == (object_id, msg)
-    return record
 
 
 # --- 2.1 who gets in ---
@@ -540,14 +506,16 @@ def test_drop_of_a_device_that_is_not_connected_says_so(desk):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"plan": "free"}, 'plan is \'free\'; expected "shared" or "dedicated".'),
+        ({"plan": "free"}, "plan is 'free'; expected one of shared, dedicated, ha."),
+        ({"has_events": 0}, "has_events is 0; expected true or false."),
         ({"event_layout": "x"}, "event_layout is 'x'; expected one of severity-first, severity-last."),
         ({"events_prefix": "a/#"}, "events_prefix is 'a/#'; expected an MQTT topic that ends in no slash."),
-        ({"refuse_code": 4}, "setting 'refuse_code' is unknown; expected one of plan, "),
+        ({"refuse_code": 4}, "setting 'refuse_code' is unknown to the scaleway dialect; expected"),
         ({"refusal_code": 0}, "refusal_code is 0; expected a CONNACK code, 1 to 255."),
-        ({"retained_will": "x"}, 'retained_will is \'x\'; expected "drop" or "strip".'),
-        ({"dialect": "gcp"}, "dialect is 'gcp'; expected one of scaleway, generic."),
-        ({"dialect": "generic", "plan": "shared"}, "the generic dialect was given plan; expected none"),
+        ({"retained_will": "x"}, "retained_will is 'x'; expected one of drop, strip."),
+        ({"dialect": "gcp"}, "dialect is 'gcp'; expected one of scaleway, clearblade, omnicore, generic."),
+        ({"dialect": "generic", "plan": "shared"}, "setting 'plan' is unknown to the generic"),
+        ({"dialect": "generic", "devices": [Device("1", "x")]}, "the generic dialect was given devices;"),
         ({"tls_max": "1.1"}, "tls_max is '1.1'; expected one of 1.2, 1.3."),
         ({"ca": "/no/such.pem"}, "/no/such.pem: cannot be read (No such file or directory); expected a cert"),
         ({"server_key": "/no/such.pem"}, "/no/such.pem: no such file; expected the hub's certificate"),

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from hublink_desk.paths import ROOT
 
-from host_tests.system.desk_hub_parts import PATIENCE_S, Client, Pki
+from host_tests.system.desk_hub_parts import PATIENCE_S, Client
 
 SENSOR, WATCHER = "6f1c3b52-8f0e-4a43-9d0c-1f6f0f1d2a77", "0a7e4cf4-7f0f-4f1e-8c55-0d4c2d8c9b11"
 DEVICES = f"""
@@ -31,10 +31,9 @@ name = "watcher"
 allow_insecure = true
 """
 
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    return Pki(tmp_path_factory.mktemp("pki"))
+# The tool of this checkout comes before an installed one.
+_PATH = os.pathsep.join(filter(None, [str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": _PATH}
 
 
 @pytest.fixture
@@ -50,13 +49,12 @@ class Lines:
     def __init__(self, pki, *arguments):
         command = [sys.executable, "-c", "from hublink_desk.cli import main; main()", "hub"]
         files = ["--ca", pki.ca.cert_pem, "--cert", pki.hub.cert_pem, "--key", pki.hub.key_pem]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools")}
         self.process = subprocess.Popen(
             [*command, *files, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=ENVIRONMENT,
         )
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read)
@@ -77,8 +75,8 @@ class Lines:
 
     def ended(self):
         """(exit code, standard error)."""
-        error = self.process.stderr.read()
-        return self.process.wait(PATIENCE_S), error
+        code = self.process.wait(4 * PATIENCE_S)
+        return code, self.process.stderr.read()
 
     def close(self):
         if self.process.poll() is None:
@@ -109,7 +107,7 @@ def client(pki, port, client_id, identity=None, **options):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ready_line_then_a_line_per_thing_then_a_clean_end(pki, devices_file, number):
-    arguments = ["--dialect", "scaleway", "--devices", devices_file, "--port", "0", "--plan", "shared"]
+    arguments = ["--dialect", "scaleway", "--devices", devices_file, "--port", "0", "--set", "plan=shared"]
     with hublink_hub(pki, *arguments) as hub:
         ready = hub.next()
         assert ready.startswith("hub: ready on 127.0.0.1:")
@@ -141,7 +139,8 @@ def test_ready_line_then_a_line_per_thing_then_a_clean_end(pki, devices_file, nu
 
 def test_json_lines_are_records(pki, devices_file):
     arguments = ["--dialect", "scaleway", "--devices", devices_file, "--port", 0, "--json"]
-    with hublink_hub(pki, *arguments, "--events-prefix", "ev", "--event-layout", "severity-last") as hub:
+    switches = ["--set", "events_prefix=ev", "--set", "event_layout=severity-last"]
+    with hublink_hub(pki, *arguments, *switches) as hub:
         ready = json.loads(hub.next())
         assert (ready["what"], ready["host"]) == ("ready", "127.0.0.1")
         with client(pki, ready["port"], SENSOR, pki.sensor, will=("w", b"gone")) as sensor:
@@ -171,7 +170,8 @@ def test_wrong_devices_file_is_one_sentence_and_exit_code_1(pki, tmp_path):
     path.write_text('[[device]]\nid = "1"\nname = "sensor-1"\nalow_insecure = true\n')
     with hublink_hub(pki, "--dialect", "scaleway", "--devices", path) as hub:
         code, error = hub.ended()
-    expected = "id, name, allow_insecure, enabled, certificate, publish, subscribe"
+    flags = "allow_insecure, allow_multiple_connections, enabled"
+    expected = f"id, name, {flags}, certificate, publish, subscribe"
     place = f'{path}: device 1 ("sensor-1"): '
     assert (code, error) == (1, f"hublink: {place}alow_insecure = True is unknown; expected {expected}.\n")
 

@@ -18,8 +18,6 @@ from host_tests.system.desk_hub_parts import (
     PATIENCE_S,
     PINGREQ,
     PINGRESP,
-    Pki,
-    bench,
     connect,
     packet,
     publish,
@@ -33,17 +31,6 @@ DEVICES = [Device(SENSOR, "sensor-1", allow_insecure=True), Device(WATCHER, "wat
 FAILED = 0x80  # SUBACK
 READ_HEADER, DECODE_HEADER = "cannot read MQTT header", "cannot decode MQTT header"
 UNPACK = "failed to unpack message body"
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture
-def desk(pki):
-    with bench(pki) as it:
-        yield it
 
 
 def watch(desk, **options):

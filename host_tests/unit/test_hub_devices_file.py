@@ -2,8 +2,8 @@
 
 import pytest
 from hublink_desk.errors import DeskError
-from hublink_desk.hub import Device, Filter
-from hublink_desk.hub.devices_file import read
+from hublink_desk.hub import Device, Filter, devices_file
+from hublink_desk.hub.scaleway.dialect import Scaleway
 
 GOOD = """
 [[device]]
@@ -31,7 +31,7 @@ def path(tmp_path):
 
 def test_good_file_is_read(path):
     path.write_text(GOOD)
-    assert read(path) == [
+    assert devices_file.read(path, Scaleway) == [
         Device("1", "sensor-1"),
         Device(
             "2",
@@ -47,11 +47,11 @@ def test_good_file_is_read(path):
 
 def test_empty_file_has_no_devices(path):
     path.write_text("")
-    assert read(path) == []
+    assert devices_file.read(path, Scaleway) == []
 
 
 FIRST = 'device 1 ("s")'
-KEYS = "id, name, allow_insecure, enabled, certificate, publish, subscribe"
+KEYS = "id, name, allow_insecure, allow_multiple_connections, enabled, certificate, publish, subscribe"
 TEMPLATES = "hub.name, hub.id, device.name, device.id"
 TOPIC = "expected an MQTT topic filter"
 WRONG = {
@@ -59,7 +59,7 @@ WRONG = {
     "device = 1": "the file: device is 1; expected [[device]] tables.",
     "device = [1]": "the file: device is [1]; expected [[device]] tables.",
     '[[device]]\nname = "s"': f"{FIRST}: id is missing; expected a text.",
-    '[[device]]\nid = "1"': "device 1: name is missing; expected a text.",
+    '[[device]]\nid = "1"': 'device 1 ("1"): name is missing; expected a text.',
     "[[device]]\nid = 1": "device 1: id is 1; expected a text.",
     '[[device]]\nid = ""\nname = "s"': f"{FIRST}: id is ''; expected a text that is not empty.",
     ONE + "enabled = 1": f"{FIRST}: enabled is 1; expected true or false.",
@@ -67,16 +67,15 @@ WRONG = {
     ONE + "certificate = true": f"{FIRST}: certificate is True; expected the name of a certificate file.",
     ONE + "colour = 1": f"{FIRST}: colour = 1 is unknown; expected {KEYS}.",
     ONE + "publish = []": f"{FIRST}: publish is []; expected a table with policy and topics.",
-    ONE + "publish.polcy = 1": f"{FIRST}, publish: polcy = 1 is unknown; expected policy, topics.",
-    ONE + 'publish.policy = "x"': f"{FIRST}, publish: policy is 'x'; expected \"accept\" or \"reject\".",
-    ONE + 'publish.topics = "a"': f"{FIRST}, publish: topics is 'a'; expected a list of MQTT topic filters.",
-    ONE + "subscribe.topics = [1]": f"{FIRST}, subscribe: topics holds 1; {TOPIC}, a text.",
-    ONE + 'publish.topics = ["a#"]': f"{FIRST}, publish: topics holds 'a#'; {TOPIC}.",
-    ONE + 'publish.topics = ["{{ device.ip }}"]': f"{FIRST}, publish: topics holds the template 'device.ip'; "
+    ONE + "publish.polcy = 1": f"{FIRST}: publish: polcy = 1 is unknown; expected policy, topics.",
+    ONE + 'publish.policy = "x"': f"{FIRST}: publish: policy is 'x'; expected \"accept\" or \"reject\".",
+    ONE + 'publish.topics = "a"': f"{FIRST}: publish: topics is 'a'; expected a list of MQTT topic filters.",
+    ONE + "subscribe.topics = [1]": f"{FIRST}: subscribe: topics holds 1; {TOPIC}, a text.",
+    ONE + 'publish.topics = ["a#"]': f"{FIRST}: publish: topics holds 'a#'; {TOPIC}.",
+    ONE + 'publish.topics = ["{{ device.ip }}"]': f"{FIRST}: publish: topics holds the template 'device.ip'; "
     f"expected one of {TEMPLATES}.",
-    ONE + 'publish.topics = ["{{ device.id"]': f"{FIRST}, publish: topics holds '{{{{ device.id'; {TOPIC}, "
+    ONE + 'publish.topics = ["{{ device.id"]': f"{FIRST}: publish: topics holds '{{{{ device.id'; {TOPIC}, "
     "its templates closed.",
-    ONE + ONE: "all devices: two devices have the id '1'; expected each to have its own.",
 }
 
 
@@ -84,22 +83,22 @@ WRONG = {
 def test_wrong_file_is_one_sentence(path, text, complaint):
     path.write_text(text)
     with pytest.raises(DeskError) as error:
-        read(path)
+        devices_file.read(path, Scaleway)
     assert error.value.message == f"{path}: {complaint}"
 
 
 def test_missing_file_is_named(path):
     with pytest.raises(DeskError, match=r"devices.toml: cannot be read \(No such file or directory\)"):
-        read(path)
+        devices_file.read(path, Scaleway)
 
 
 def test_what_is_no_toml_says_where(path):
     path.write_text("[[device]\n")
     with pytest.raises(DeskError, match=r"devices.toml: is not TOML: .*line 1"):
-        read(path)
+        devices_file.read(path, Scaleway)
 
 
 def test_what_is_no_text_is_no_toml(path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(DeskError, match="is not TOML"):
-        read(path)
+        devices_file.read(path, Scaleway)

@@ -1,7 +1,7 @@
 """The desk hub: an MQTT hub on loopback that behaves as the hubs of the field do."""
 
-from .devices import Device, Filter
+from .hub import DeskHub
 from .limits import Limits
-from .server import DeskHub
+from .scaleway.devices import Device, Filter
 
 __all__ = ["DeskHub", "Device", "Filter", "Limits"]

@@ -7,33 +7,58 @@ from pathlib import Path
 
 import click
 
-from .devices_file import read
+from . import devices_file, dialects
+from . import settings as settings_of
+from .hub import DeskHub
 from .lines import line
-from .scaleway import PLANS
-from .scaleway_events import LAYOUTS
-from .server import DIALECTS, DeskHub
 
 _FILE = click.Path(path_type=Path)
+_PORT = click.IntRange(0, 65_535)
+_DIALECT = click.Choice(dialects.DIALECTS)
+
+
+def _list_settings(context, _parameter, name):
+    if name:
+        click.echo(settings_of.described(dialects.find(name)))
+        context.exit()
 
 
 @click.command()
-@click.option("--dialect", type=click.Choice(DIALECTS), required=True, help="Which kind of hub to be.")
+@click.option("--dialect", type=_DIALECT, required=True, help="Which kind of hub to be.")
 @click.option("--ca", type=_FILE, required=True, help="Certificate of the devices' authority.")
 @click.option("--cert", "server_cert", type=_FILE, required=True, help="Certificate of the hub, PEM.")
 @click.option("--key", "server_key", type=_FILE, required=True, help="Key of the hub, PEM.")
-@click.option("--devices", "devices_file", type=_FILE, help="Devices file, TOML (scaleway).")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8883, show_default=True, help="0: any.")
-@click.option("--plan", type=click.Choice(PLANS), help="Scaleway plan.  [default: shared]")
-@click.option("--events-prefix", help="Topic prefix of Scaleway's Hub Events.  [default: $SCW/events]")
-@click.option("--event-layout", type=click.Choice(LAYOUTS), help="Order of the levels in event topics.")
+@click.option("--devices", "devices_path", type=_FILE, help="Devices file, TOML.")
+@click.option("--port", type=_PORT, default=8883, show_default=True, help="0: any.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting; may be repeated.")
+@click.option(
+    "--settings",
+    type=_DIALECT,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_settings,
+    help="Print the settings of a dialect, their defaults and what they mean.",
+)
 @click.option("--json", "is_json", is_flag=True, help="One JSON object per line.")
-def command(devices_file, is_json, plan, events_prefix, event_layout, **options):
-    """Run an MQTT hub on this desk, on loopback only, that behaves as DIALECT's hub does."""
-    given = {"plan": plan, "events_prefix": events_prefix, "event_layout": event_layout}
-    settings = {name: value for name, value in given.items() if value is not None}
-    devices = read(devices_file) if devices_file else ()
-    hub = DeskHub(devices=devices, log=_printer(is_json), **options, **settings)
+def command(dialect, devices_path, given, is_json, **options):
+    """Run an MQTT hub on this desk, on loopback only, that behaves as DIALECT's hub does.
+
+    \b
+    Example: hublink hub --dialect clearblade --devices devices.toml --set skew_s=5 \\
+        --ca ca.cert.pem --cert hub.cert.pem --key hub.key.pem
+    """
+    kind = dialects.find(dialect)
+    settings = dict(_setting(kind, text) for text in given)
+    devices = devices_file.read(devices_path, kind) if devices_path else ()
+    hub = DeskHub(dialect=dialect, devices=devices, log=_printer(is_json), **options, **settings)
     asyncio.run(_run_until_signalled(hub))
+
+
+def _setting(dialect, text):
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r}; expected NAME=VALUE, as in plan=dedicated.", param_hint="--set")
+    return name, settings_of.parsed(dialect, name, value)
 
 
 def _printer(is_json):

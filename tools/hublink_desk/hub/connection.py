@@ -8,10 +8,11 @@ ends at most its own connection; a will is published unless the client said DISC
 import asyncio
 
 from . import packets
-from .dialect import Admission
+from .dialect import Admission, Grant
 from .outbox import Outbox, OutboxFull
-from .packets import BAD_PROTOCOL, SUBSCRIPTION_FAILED, Connect, Fault, WrongProtocol
+from .packets import BAD_PROTOCOL, SUBSCRIPTION_FAILED, Connect, Fault, Ping, Publish, WrongProtocol
 from .reading import read_packet
+from .timers import Timers
 from .tls import HandshakeRefused
 
 _KEEPALIVE_FACTOR = 1.5  # MQTT 3.1.1, 3.1.2.10
@@ -42,7 +43,7 @@ class Connection:
         self._received_ids = set()  # QoS 2 messages of the client that wait for their PUBREL
         self._is_over = False
         self._task = self._sender = None
-        self._limit_s, self._limit_reason, self._timer = 0, "", None
+        self.timers = Timers(exchange.gate, self._silent, self.end)
 
     async def serve(self):
         """Run the connection to its end. Raises nothing that a client could cause."""
@@ -72,6 +73,9 @@ class Connection:
         self._stream.abort()
         self._task.cancel()
 
+    def _silent(self, reason):
+        self.end(reason, Fault("read_header", reason) if self.identity else None)
+
     def stop(self):
         """End it because the hub stops: no will."""
         self._will = None
@@ -85,36 +89,16 @@ class Connection:
         except OutboxFull:
             self.end("too slow: its queue is full of QoS 1 and 2 messages")
 
-    # --- time ---
-
-    def pause_timer(self):
-        """No time counts against the client."""
-        if self._timer:
-            self._timer.cancel()
-
-    def restart_timer(self):
-        """From now on the client has its whole time again, unless the hub is frozen."""
-        self.pause_timer()
-        if self._limit_s and self._exchange.gate.is_open and not self._is_over:
-            self._timer = asyncio.get_running_loop().call_later(self._limit_s, self._expired)
-
-    def _expect_within(self, limit_s, reason):
-        self._limit_s, self._limit_reason = limit_s, reason
-        self.restart_timer()
-
-    def _expired(self):
-        self.end(self._limit_reason, Fault("read_header", self._limit_reason) if self.identity else None)
-
     # --- beginning ---
 
     async def _run(self):
         limit_s = self._exchange.limits.connect_s
-        self._expect_within(limit_s, f"no CONNECT within {limit_s:g} s")
+        self.timers.silence.expect_within(limit_s, f"no CONNECT within {limit_s:g} s")
         certificate = self._exchange.credentials.peer(await self._stream.handshake())
         await self._admit(await self._read_connect(), certificate)
         while not self._is_over:
             packet = await self._read()
-            self.restart_timer()
+            self.timers.heard(not isinstance(packet, Ping) or self._exchange.dialect.is_ping_activity)
             await _HANDLERS[type(packet)](self, packet)
 
     async def _read(self):
@@ -133,16 +117,21 @@ class Connection:
         return connect
 
     async def _admit(self, connect, certificate):
-        admission = self._exchange.admit(connect, certificate)
+        admission = self._exchange.admit(connect, certificate, self.peer)
         if admission.identity is None:
             raise _Refused(admission, connect.client_id or connect.username)
         self.identity, self._will = admission.identity, connect.will
         self._exchange.register(self)
-        limit_s = connect.keepalive_s * _KEEPALIVE_FACTOR
-        self._expect_within(limit_s, f"keep-alive: nothing heard for {limit_s:g} s")
+        self._exchange.publish_events(admission.events)
+        self._start_timers(connect.keepalive_s * _KEEPALIVE_FACTOR, self._exchange.dialect.idle_s)
         self._log("connect", proof=self.identity.proof, keepalive_s=connect.keepalive_s)
         await self._stream.write(packets.connack(0))
         self._sender = asyncio.ensure_future(self._send_all())
+
+    def _start_timers(self, keepalive_s, idle_s):
+        self.timers.silence.expect_within(keepalive_s, f"keep-alive: nothing heard for {keepalive_s:g} s")
+        self.timers.idle.expect_within(idle_s, f"idle for {idle_s:g} s")
+        self.timers.live_until(self.identity.ends_at)
 
     async def _send_all(self):
         try:
@@ -164,7 +153,7 @@ class Connection:
         if self._is_over:
             return
         self._is_over = True
-        self.pause_timer()
+        self.timers.stop()
         if self._sender:
             self._sender.cancel()
         if self.identity:
@@ -176,8 +165,7 @@ class Connection:
     def _publish_will(self):
         if self._will is None:
             return
-        verdict = self._exchange.dialect.publish(self.identity, self._will, len(self._will.payload), None)
-        self._pass_on("will", self._will, len(self._will.payload), verdict)
+        self._judge("will", Publish(self._will, len(self._will.payload), None, None))
 
     # --- what a client may send ---
 
@@ -186,10 +174,7 @@ class Connection:
         if qos == _QOS_2 and packet.packet_id in self._received_ids:  # sent again: our PUBREC was lost
             await self._stream.write(packets.ack("PUBREC", packet.packet_id))
             return
-        verdict = self._exchange.dialect.publish(
-            self.identity, packet.message, packet.payload_len, packet.digest
-        )
-        self._pass_on("publish", packet.message, packet.payload_len, verdict)
+        verdict = self._judge("publish", packet)
         if verdict.is_closing:
             raise _Ended(verdict.reason)
         if not qos or not verdict.is_acknowledged:
@@ -198,37 +183,43 @@ class Connection:
             self._received_ids.add(packet.packet_id)
         await self._stream.write(packets.ack("PUBREC" if qos == _QOS_2 else "PUBACK", packet.packet_id))
 
-    def _pass_on(self, what, message, payload_len, verdict):
-        """Route a message, or say why not; raise the events either way."""
-        details = {"topic": message.topic, "len": payload_len, "qos": message.qos, "retain": message.retain}
+    def _judge(self, what, packet):
+        """The dialect's Verdict; the message routed, or it is said why not; the events raised either way."""
+        message, verdict = packet.message, self._exchange.dialect.publish(self.identity, packet)
+        details = {"topic": message.topic, "len": packet.payload_len, "qos": message.qos}
+        details["retain"] = message.retain
         if verdict.message is None:
             self._log("drop", source=what, reason=verdict.reason, **details)
         else:
             self._log(what, **details)
-            self._exchange.route(verdict.message)
+            self._exchange.receive(self.identity, verdict.message)
+        for unwanted in verdict.revoked:
+            self._exchange.router.unsubscribe(self, unwanted)
         self._exchange.publish_events(verdict.events)
+        return verdict
 
     async def _on_subscribe(self, packet):
-        codes, retained = [], []
+        codes, following = [], []
         for wanted, qos in packet.wanted:
-            code, matching = self._subscribe_one(wanted, qos, packet.digest)
+            code, messages = self._subscribe_one(wanted, qos, packet)
             codes.append(code)
-            retained += matching
+            following += messages
         await self._stream.write(packets.suback(packet.packet_id, codes))
-        for message in retained:
+        for message in following:
             self.deliver(message)
 
-    def _subscribe_one(self, wanted, qos, digest):
-        """(return code, retained messages)."""
-        grant = self._exchange.dialect.subscribe(self.identity, wanted, qos, digest)
-        code, reason, matching = grant.code, grant.reason, []
-        if code != SUBSCRIPTION_FAILED:
-            matching = self._exchange.router.subscribe(self, wanted, code)
-            if matching is None:
-                code, reason, matching = SUBSCRIPTION_FAILED, "it has as many filters as a client may", []
-        self._log("subscribe", topic=wanted, qos=qos, granted=code, reason=reason)
+    def _subscribe_one(self, wanted, qos, packet):
+        """(return code, Messages that follow the SUBACK)."""
+        grant, retained = self._exchange.dialect.subscribe(self.identity, wanted, qos, packet), []
+        if grant.code != SUBSCRIPTION_FAILED:
+            retained = self._exchange.router.subscribe(self, wanted, grant.code)
+            if retained is None:
+                grant, retained = Grant(SUBSCRIPTION_FAILED, "it has as many filters as a client may"), []
+        self._log("subscribe", topic=wanted, qos=qos, granted=grant.code, reason=grant.reason)
         self._exchange.publish_events(grant.events)
-        return code, matching
+        if grant.is_closing:
+            raise _Ended(grant.reason)
+        return grant.code, [*retained, *grant.messages]
 
     async def _on_unsubscribe(self, packet):
         for unwanted in packet.filters:
@@ -237,7 +228,11 @@ class Connection:
         await self._stream.write(packets.unsuback(packet.packet_id))
 
     async def _on_ack(self, packet):
-        if packet.name == "PUBREL":
+        is_release = packet.name == "PUBREL"
+        expected = self._received_ids if is_release else self._outbox.in_flight
+        is_expected = packet.packet_id in expected
+        self._exchange.publish_events(self._exchange.dialect.acknowledged(self.identity, packet, is_expected))
+        if is_release:
             self._received_ids.discard(packet.packet_id)
             answer = packets.ack("PUBCOMP", packet.packet_id)
         else:

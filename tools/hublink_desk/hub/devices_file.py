@@ -1,106 +1,68 @@
-"""The devices file of `hublink hub`: TOML to `Device` values, or one sentence about what is wrong.
+"""The devices file of `hublink hub`: TOML with a table [[device]] for each; what is in one is the dialect's.
 
-    [[device]]
-    id = "6f1c3b52-8f0e-4a43-9d0c-1f6f0f1d2a77"
-    name = "sensor-1"
-    allow_insecure = false           # default
-    enabled = true                   # default
-    certificate = "sensor-1.pem"     # default: none; relative to this file
-    [device.publish]                 # default: everything passes
-    policy = "accept"
-    topics = ["sensors/{{ device.name }}/#"]
-    [device.subscribe]
-    policy = "reject"
-    topics = ["secret/#"]
+The module of a dialect's Device shows an example.
 """
 
 from pathlib import Path
 
 from ..errors import DeskError
-from .devices import Device, Filter, check_unique
+from . import tables
 
 try:
     import tomllib
 except ImportError:  # CPython 3.10
     import tomli as tomllib
 
-_KINDS = {
-    "id": (str, "a text"),
-    "name": (str, "a text"),
-    "allow_insecure": (bool, "true or false"),
-    "enabled": (bool, "true or false"),
-    "certificate": (str, "the name of a certificate file"),
-    "publish": (dict, "a table with policy and topics"),
-    "subscribe": (dict, "a table with policy and topics"),
-}
-_FILTER_KINDS = {"policy": (str, '"accept" or "reject"'), "topics": (list, "a list of MQTT topic filters")}
+_KINDS = {"device": (list, "[[device]] tables")}
 
 
-def read(path):
+def read(path, dialect):
     """The devices in a devices file.
 
     Args:
         path: Path of the TOML file.
+        dialect: Dialect, or the class.
 
     Returns:
-        list of Device, in the file's order.
+        list of the dialect's Device, in the file's order.
 
     Raises:
         DeskError: names the file, the table, the key, the value and what was expected.
     """
-    tables = _tables(path)
-    devices = [_device(path, f"device {number}", table) for number, table in enumerate(tables, 1)]
-    _within(path, "all devices", lambda: check_unique(devices))
-    return devices
+    return tables.within(path, lambda: devices(read_tables(path), Path(path).parent, dialect))
 
 
-def _tables(path):
+def read_tables(path):
+    """The [[device]] tables in the file, unchecked but for being tables. Raises DeskError."""
     try:
         document = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise DeskError(f"{path}: cannot be read ({error.strerror}); expected a devices file.") from error
+        raise DeskError(f"cannot be read ({error.strerror}); expected a devices file.") from error
     except ValueError as error:
-        raise DeskError(f"{path}: is not TOML: {error}.") from error
-    _check_keys(path, "the file", document, {"device": (list, "[[device]] tables")})
-    tables = document.get("device", [])
-    if not all(isinstance(table, dict) for table in tables):
-        raise DeskError(f"{path}: the file: device is {tables!r}; expected [[device]] tables.")
-    return tables
+        raise DeskError(f"is not TOML: {error}.") from error
+    return tables.within("the file", lambda: _device_tables(document))
 
 
-def _device(path, where, table):
-    if isinstance(table.get("name"), str):
-        where = f'{where} ("{table["name"]}")'
-    _check_keys(path, where, table, _KINDS)
-    values = dict(table)
-    for key in ("id", "name"):
-        if key not in values:
-            raise DeskError(f"{path}: {where}: {key} is missing; expected a text.")
-    for key in ("publish", "subscribe"):
-        if key in values:
-            values[key] = _filter(path, f"{where}, {key}", values[key])
-    if "certificate" in values:
-        values["certificate"] = Path(path).parent / values["certificate"]
-    return _within(path, where, lambda: Device(**values))
+def _device_tables(document):
+    tables.check(document, _KINDS)
+    found = document.get("device", [])
+    if not all(isinstance(table, dict) for table in found):
+        raise DeskError(f"device is {found!r}; expected [[device]] tables.")
+    return found
 
 
-def _filter(path, where, table):
-    _check_keys(path, where, table, _FILTER_KINDS)
-    return _within(path, where, lambda: Filter(**table))
+def devices(found, folder, dialect):
+    """The devices that a list of tables describes; file names in them start from `folder`, a Path.
+
+    Raises:
+        DeskError: names the table, the key, the value and what was expected.
+    """
+    return [
+        tables.within(_place(number, table), lambda table=table: dialect.device_from(table, folder))
+        for number, table in enumerate(found, 1)
+    ]
 
 
-def _check_keys(path, where, table, kinds):
-    for key, value in table.items():
-        if key not in kinds:
-            raise DeskError(f"{path}: {where}: {key} = {value!r} is unknown; expected {', '.join(kinds)}.")
-        kind, expected = kinds[key]
-        if not isinstance(value, kind):
-            raise DeskError(f"{path}: {where}: {key} is {value!r}; expected {expected}.")
-
-
-def _within(path, where, make):
-    """What `make` returns; its complaint, if any, with the place in the file put before it."""
-    try:
-        return make()
-    except DeskError as error:
-        raise DeskError(f"{path}: {where}: {error.message}") from error
+def _place(number, table):
+    name = table.get("name", table.get("id"))
+    return f'device {number} ("{name}")' if isinstance(name, str) else f"device {number}"

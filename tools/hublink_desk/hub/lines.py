@@ -6,7 +6,7 @@ from .packets import SUBSCRIPTION_FAILED
 def line(record):
     """One line of text, without a line end, for a record that `DeskHub` logs."""
     text = _TEXTS[record["what"]](record)
-    if record["what"] == "ready":
+    if record["what"] in ("ready", "control"):
         return text
     who = record.get("client") or record.get("claimed") or record.get("peer") or "hub"
     return f"{record['time'][11:23]} {who}: {_printable(text)}"
@@ -14,6 +14,10 @@ def line(record):
 
 def _ready(record):
     return f"hub: ready on {record['host']}:{record['port']}"
+
+
+def _control(record):
+    return f"hub: takes orders on {record['host']}:{record['port']}"
 
 
 def _connect(record):
@@ -77,6 +81,7 @@ def _printable(text):
 
 _TEXTS = {
     "ready": _ready,
+    "control": _control,
     "connect": _connect,
     "refuse": _refuse,
     "subscribe": _subscribe,

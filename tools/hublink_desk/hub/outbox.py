@@ -22,13 +22,16 @@ class Outbox:
     Args:
         limits: Limits.
         dropped: called with each Message that had to make room.
+
+    Attributes:
+        in_flight: set of the packet ids that wait for an acknowledgement.
     """
 
     def __init__(self, limits, dropped):
         self._limits, self._dropped = limits, dropped
         self._waiting = deque()
         self._waiting_len = 0  # bytes of payload
-        self._in_flight = set()  # packet ids
+        self.in_flight = set()  # packet ids
         self._last_id = 0
         self._changed = asyncio.Event()
 
@@ -44,7 +47,7 @@ class Outbox:
         """Take a `packets.Ack` of the client. Returns the bytes to answer with, or b""."""
         if ack.name == "PUBREC":
             return packets.ack("PUBREL", ack.packet_id)
-        self._in_flight.discard(ack.packet_id)
+        self.in_flight.discard(ack.packet_id)
         self._changed.set()
         return b""
 
@@ -61,13 +64,13 @@ class Outbox:
     def _is_next_ready(self):
         if not self._waiting:
             return False
-        return not self._waiting[0].qos or len(self._in_flight) < self._limits.in_flight
+        return not self._waiting[0].qos or len(self.in_flight) < self._limits.in_flight
 
     def _new_id(self):
         while True:
             self._last_id = self._last_id % _PACKET_ID_MAX + 1
-            if self._last_id not in self._in_flight:
-                self._in_flight.add(self._last_id)
+            if self._last_id not in self.in_flight:
+                self.in_flight.add(self._last_id)
                 return self._last_id
 
     def _drop_oldest(self):

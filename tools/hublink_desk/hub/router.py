@@ -41,6 +41,11 @@ class Router:
         """Drop all subscriptions of a subscriber that has gone."""
         self._subscriptions.pop(subscriber, None)
 
+    def has_receivers(self, topic):
+        """True if a message under `topic` would reach somebody."""
+        subscribed = (wanted for filters in self._subscriptions.values() for wanted in filters)
+        return any(topics.covers(wanted, topic) for wanted in subscribed)
+
     def route(self, message):
         """Give a Message to every subscriber once, at the highest QoS it may have, and retain it if asked to.
 

@@ -1,4 +1,4 @@
-"""The desk hub as a whole: builds its parts, listens on loopback, starts and stops, in a thread if asked.
+"""Listens on loopback, starts, stops and starts again, in a thread if asked.
 
 It is the only file here that knows event loops and threads.
 """
@@ -8,74 +8,33 @@ import contextlib
 import threading
 import traceback
 from concurrent.futures import Future
-from dataclasses import fields
 
 from ..errors import DeskError
 from .connection import Connection
 from .exchange import Exchange
-from .generic import Generic
-from .limits import Limits
-from .packets import REFUSALS
-from .scaleway import Scaleway, Settings
-from .tls import Credentials, TlsStream
+from .tls import TlsStream
 
 HOST = "127.0.0.1"
-DIALECTS = ("scaleway", "generic")
 _CALL_LIMIT_S = 5.0  # for the hub's thread to answer another; it never waits for a client there
+_RESTART_LIMIT_S = 15.0  # connections are cut, so nobody is waited for
 
 
-class DeskHub:
-    """An MQTT hub on loopback that behaves as a given kind of hub does.
+class Server:
+    """What `DeskHub` is besides a hub: something that can be started and stopped.
 
     Args:
-        dialect: "scaleway" or "generic".
-        server_cert, server_key: PEM files of the hub's certificate and key.
-        ca: PEM or DER file of the authority that signs device certificates.
-        devices: iterable of Device (scaleway only).
-        port: TCP port; 0 for a free one, which `port` names after the start.
-        log: called in the hub's thread with a dict per thing that happens; `what` is one of ready, connect,
-            refuse, subscribe, unsubscribe, publish, will, drop, event, overflow, disconnect, bug.
+        dialect: Dialect.
+        credentials: Credentials.
         limits: Limits.
-        tls_max: "1.2" (what boards speak) or "1.3".
-        is_sni_required: True to refuse clients that name no server in the handshake.
-        settings: of the dialect; for scaleway the fields of `scaleway.Settings`: plan, events_prefix,
-            event_layout, and a switch for each point that no documentation settles.
-
-    Attributes:
-        port: TCP port, int.
-
-    Raises:
-        DeskError: an argument is wrong, or a file cannot be used.
+        port: TCP port; 0 for a free one, which `port` names after the start.
+        log, received: see DeskHub.
     """
 
-    def __init__(
-        self,
-        *,
-        dialect,
-        server_cert,
-        server_key,
-        ca,
-        devices=(),
-        port=0,
-        log=None,
-        limits=None,
-        tls_max="1.2",
-        is_sni_required=False,
-        **settings,
-    ):
+    def __init__(self, dialect, credentials, limits, port, log, received):
         self.port = port
-        self._limits = limits or Limits()
-        self._log = log or (lambda record: None)
-        self._dialect = _dialect(dialect, tuple(devices), settings)
-        self._credentials = Credentials(
-            server_cert,
-            server_key,
-            ca,
-            pinned=self._dialect.pinned,
-            is_required=self._dialect.is_certificate_required,
-            tls_max=tls_max,
-            is_sni_required=is_sni_required,
-        )
+        self.dialect = dialect
+        self._credentials, self._limits = credentials, limits
+        self._log, self._received = log, received
         self._exchange = None
         self._server = self._loop = self._thread_id = None
         self._serving = {}  # task -> Connection
@@ -83,7 +42,7 @@ class DeskHub:
     async def start(self):
         """Listen. Raises DeskError if the port cannot be had."""
         self._loop, self._thread_id = asyncio.get_running_loop(), threading.get_ident()
-        self._exchange = Exchange(self._dialect, self._credentials, self._limits, self._log)
+        self._exchange = Exchange(self.dialect, self._credentials, self._limits, self._log, self._received)
         try:
             self._server = await asyncio.start_server(self._accepted, HOST, self.port)
         except (OSError, OverflowError) as error:
@@ -120,35 +79,29 @@ class DeskHub:
         finally:
             thread.join()
 
-    def connected(self):
-        """Set of the IDs of the devices that are connected now (generic: client IDs). From any thread."""
-        return set(self._running().connections)
+    def restart(self, down_s=0.0):
+        """Stop, stay away for `down_s` seconds, and listen on the same port again; returns when it does.
 
-    def drop(self, device_id):
-        """Cut a device's connection as a network fault would; its will is published. From any thread.
+        Connections, subscriptions, retained messages and `refuse_connect` are gone, devices are not. From any
+        thread but the hub's own.
 
-        Returns:
-            False if it was not connected.
+        Raises:
+            DeskError: the port was taken meanwhile.
         """
-        return self._in_loop(lambda: self._exchange.drop(device_id))
+        self._running()
+        if threading.get_ident() == self._thread_id:
+            raise RuntimeError("the desk hub cannot wait for itself: restart it from another thread")
+        done = asyncio.run_coroutine_threadsafe(self._restart(down_s), self._loop)
+        done.result(down_s + _RESTART_LIMIT_S)
 
-    def refuse_connect(self, code):
-        """Answer every CONNECT with this CONNACK code, 1 to 255; None ends that. From any thread."""
-        if code is not None and code not in REFUSALS:
-            raise ValueError(f"CONNACK code {code!r}: 1 to 255 is expected, or None")
-        self._running().refusal_code = code
+    async def _restart(self, down_s):
+        await self.stop()
+        await asyncio.sleep(down_s)
+        await self.start()
 
-    def freeze(self, is_frozen):
-        """Fall silent, or end that: connections stay open, nothing is read or answered, no time-out runs.
-
-        From any thread.
-        """
-        self._in_loop(lambda: self._set_frozen(is_frozen))
-
-    def _set_frozen(self, is_frozen):
-        self._exchange.gate.set_open(not is_frozen)
-        for connection in self._serving.values():
-            (connection.pause_timer if is_frozen else connection.restart_timer)()
+    def log(self, what, **details):
+        """Add a record to the log. From any thread."""
+        self._in_loop(lambda: self._exchange.log(what, **details))
 
     def _running(self):
         if self._exchange is None:
@@ -200,22 +153,3 @@ def _fulfil(future, function):
         future.set_result(function())
     except Exception as error:
         future.set_exception(error)
-
-
-def _dialect(name, devices, settings):
-    if name == "scaleway":
-        return Scaleway(devices, _settings(settings))
-    if name != "generic":
-        raise DeskError(f"dialect is {name!r}; expected one of {', '.join(DIALECTS)}.")
-    if devices or settings:
-        given = ", ".join(settings) or "devices"
-        raise DeskError(f"the generic dialect was given {given}; expected none: any certificate will do.")
-    return Generic()
-
-
-def _settings(given):
-    known = [field.name for field in fields(Settings)]
-    for name in given:
-        if name not in known:
-            raise DeskError(f"setting {name!r} is unknown; expected one of {', '.join(known)}.")
-    return Settings(**given)

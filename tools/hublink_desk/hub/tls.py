@@ -95,11 +95,15 @@ class Credentials:
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.verify_mode = ssl.CERT_REQUIRED if is_required else ssl.CERT_OPTIONAL
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a pinned leaf is its own anchor
-        for anchor in [*self._authorities, *pinned]:
-            context.load_verify_locations(cadata=anchor.public_bytes(Encoding.DER))
+        self.trust([*self._authorities, *pinned])
         _load_own(context, server_cert, server_key)
         if is_sni_required:
             context.sni_callback = _demand_sni
+
+    def trust(self, certificates):
+        """Take these certificates, too, from the next handshake on."""
+        for certificate in certificates:
+            self.context.load_verify_locations(cadata=certificate.public_bytes(Encoding.DER))
 
     def peer(self, der):
         """The PeerCertificate of a client that showed `der` (bytes), or None for one that showed nothing.
@@ -151,22 +155,6 @@ def _refusal(error):
         return HandshakeRefused(error.verify_message, True)
     reason = (error.reason or str(error)).lower().replace("_", " ")
     return HandshakeRefused(reason, error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE")
-
-
-class Gate:
-    """Open, or shut: while it is shut nothing is read from any client and nothing is written."""
-
-    def __init__(self):
-        self.is_open = True
-        self._opened = asyncio.Event()
-        self._opened.set()
-
-    def set_open(self, is_open):
-        self.is_open = is_open
-        (self._opened.set if is_open else self._opened.clear)()
-
-    async def opened(self):
-        await self._opened.wait()
 
 
 class TlsStream:

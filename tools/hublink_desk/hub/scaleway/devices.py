@@ -1,17 +1,43 @@
-"""Who a hub knows: devices, and what each may publish and subscribe to.
+"""A Scaleway device, and what it may publish and subscribe to. In the devices file:
 
-Plain checked values. This file knows no file format, no certificate and no connection.
+    [[device]]
+    id = "6f1c3b52-8f0e-4a43-9d0c-1f6f0f1d2a77"
+    name = "sensor-1"
+    allow_insecure = false               # default
+    allow_multiple_connections = false   # default
+    enabled = true                       # default
+    certificate = "sensor-1.pem"         # default: none; relative to this file
+    [device.publish]                     # default: everything passes
+    policy = "accept"
+    topics = ["sensors/{{ device.name }}/#"]
+    [device.subscribe]
+    policy = "reject"
+    topics = ["secret/#"]
+
+Plain checked values: this file knows no certificate and no connection.
 """
 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DeskError
-from . import topics
+from ...errors import DeskError
+from .. import tables, topics
 
 POLICIES = ("accept", "reject")
 TEMPLATE_NAMES = ("hub.name", "hub.id", "device.name", "device.id")
+
+_KINDS = {
+    "id": (str, "a text"),
+    "name": (str, "a text"),
+    "allow_insecure": (bool, "true or false"),
+    "allow_multiple_connections": (bool, "true or false"),
+    "enabled": (bool, "true or false"),
+    "certificate": (str, "the name of a certificate file"),
+    "publish": (dict, "a table with policy and topics"),
+    "subscribe": (dict, "a table with policy and topics"),
+}
+_FILTER_KINDS = {"policy": (str, '"accept" or "reject"'), "topics": (list, "a list of MQTT topic filters")}
 
 _TEMPLATE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
@@ -65,6 +91,8 @@ class Device:
         id: what the client sends as client ID or user name (Scaleway: a UUID).
         name: what the common name of its certificate must be.
         allow_insecure: True if its ID alone lets it in, without a certificate.
+        allow_multiple_connections: True if a newer connection does not end the older one, where the plan lets
+            it; each then has its own client ID.
         certificate: file (PEM or DER) of a certificate that identifies it by fingerprint; or None.
         publish, subscribe: Filter.
         enabled: False if it may not connect.
@@ -76,6 +104,7 @@ class Device:
     id: str
     name: str
     allow_insecure: bool = False
+    allow_multiple_connections: bool = False
     certificate: Path | None = None
     publish: Filter = field(default_factory=Filter)
     subscribe: Filter = field(default_factory=Filter)
@@ -88,15 +117,29 @@ class Device:
                 raise DeskError(f"{key} is {value!r}; expected a text that is not empty.")
 
 
-def check_unique(devices):
-    """Raise DeskError if two devices share an id or a name."""
-    for key in ("id", "name"):
-        seen = set()
-        for device in devices:
-            value = getattr(device, key)
-            if value in seen:
-                raise DeskError(f"two devices have the {key} {value!r}; expected each to have its own.")
-            seen.add(value)
+def from_table(table, folder):
+    """The Device of a table of the devices file.
+
+    Args:
+        table: dict, as TOML or JSON has it.
+        folder: Path from which file names start.
+
+    Raises:
+        DeskError: a key is unknown or missing, or a value is wrong.
+    """
+    tables.check(table, _KINDS, required=("id", "name"))
+    values = dict(table)
+    for key in ("publish", "subscribe"):
+        if key in values:
+            values[key] = tables.within(key, lambda key=key: _filter(values[key]))
+    if "certificate" in values:
+        values["certificate"] = folder / values["certificate"]
+    return Device(**values)
+
+
+def _filter(table):
+    tables.check(table, _FILTER_KINDS)
+    return Filter(**table)
 
 
 def _check_filter_topic(topic):

@@ -4,8 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ..errors import DeskError
-from .packets import Message
+from ..packets import Message
 
 LAYOUTS = ("severity-first", "severity-last")
 UNKNOWN = "unknown"  # the object-id where no device could be identified
@@ -22,6 +21,8 @@ RETAIN = "service level: publishing retained messages is forbidden on a shared h
 QOS_2 = "service level: publishing QoS 2 messages is forbidden on a shared hub"
 SUBSCRIBE_QOS = "service level: subscribing with QoS 1-2 is forbidden on a shared hub"
 TOO_LARGE = "service level: message payload is too large"
+PROVISIONED = "device was auto-provisioned"
+HUB_STATES = {"not ready": "hub is not ready", "locked": "hub is locked", "deleted": "hub is deleted"}
 
 # packets.Fault.kind -> text. A kind that is not here has no documented event.
 FAULTS = {
@@ -33,8 +34,8 @@ FAULTS = {
     "bad_qos": "invalid MQTT QoS value: {}",
 }
 
-# Only these two have a documented severity, `error`; that of the others is a switch.
-_KNOWN_ERRORS = (MTLS_REQUIRED, TOPIC_DENIED.split("[", maxsplit=1)[0])
+# Only these three have a documented severity; that of the others is a switch.
+_SEVERITIES = {MTLS_REQUIRED: "error", TOPIC_DENIED.split("[", maxsplit=1)[0]: "error", PROVISIONED: "info"}
 
 
 def utc_now():
@@ -50,43 +51,53 @@ class EventFeed:
         layout: "severity-first", `<prefix>/error/device/<id>`, or "severity-last",
             `<prefix>/device/<id>/error`.
         other_severity: severity of the events for which none is documented.
+        is_on: False if there are no events at all.
         now: returns an aware UTC datetime.
-
-    Raises:
-        DeskError: the layout is neither word.
     """
 
     prefix: str = "$SCW/events"
     layout: str = "severity-first"
     other_severity: str = "error"
+    is_on: bool = True
     now: object = utc_now
-
-    def __post_init__(self):
-        if self.layout not in LAYOUTS:
-            raise DeskError(f"event_layout is {self.layout!r}; expected one of {', '.join(LAYOUTS)}.")
 
     def owns(self, topic):
         """True if `topic` lies under the prefix, where only the hub publishes."""
         return topic == self.prefix or topic.startswith(self.prefix + "/")
 
-    def device_event(self, device_id, text, digest=None):
-        """The Message (QoS 0) of an event about a device; `digest` is that of the packet that caused it."""
-        severity = "error" if text.startswith(_KNOWN_ERRORS) else self.other_severity
+    def event(self, object_id, text, digest=None, *, severity=None, object_type="device", extra=()):
+        """The Messages (QoS 0) of an event: one, or none if events are off.
+
+        Args:
+            object_id: of the device, route or hub.
+            text: what happened.
+            digest: of the packet that caused it.
+            severity: word; by default that of the text.
+            extra: dict of further keys.
+        """
+        if not self.is_on:
+            return ()
+        severity = severity or self._severity(text)
         record = {
             "time": self.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             "severity": severity,
-            "object-type": "device",
-            "object-id": device_id,
+            "object-type": object_type,
+            "object-id": object_id,
             "msg": text,
         }
         if digest:
             record["packet"] = digest
-        return Message(self._topic(severity, device_id), _json(record))
+        record.update(extra)
+        return (Message(self._topic(severity, object_type, object_id), _json(record)),)
 
-    def _topic(self, severity, device_id):
-        if self.layout == "severity-first":
-            return f"{self.prefix}/{severity}/device/{device_id}"
-        return f"{self.prefix}/device/{device_id}/{severity}"
+    def _severity(self, text):
+        known = (severity for start, severity in _SEVERITIES.items() if text.startswith(start))
+        return next(known, self.other_severity)
+
+    def _topic(self, severity, object_type, object_id):
+        levels = [object_type, object_id]
+        levels.insert(0 if self.layout == "severity-first" else len(levels), severity)
+        return "/".join([self.prefix, *levels])
 
 
 def _json(record):

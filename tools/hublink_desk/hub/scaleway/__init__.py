@@ -1,0 +1,1 @@
+"""Scaleway IoT Hub (hub-dialects, section 2)."""
