@@ -9,6 +9,7 @@ _VERBS = {
     "bench": "hublink_desk.bench:command",
     "demo": "hublink_desk.demo:command",
     "hub": "hublink_desk.hub.cli:command",
+    "hub-ctl": "hublink_desk.hub.ctl:command",
     "reference": "hublink_desk.reference.cli:command",
     "run": "hublink_desk.run:command",
     "size": "hublink_desk.size:command",

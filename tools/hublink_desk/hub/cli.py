@@ -1,6 +1,7 @@
 """`hublink hub`: the desk hub in the foreground, until Ctrl-C or SIGTERM."""
 
 import asyncio
+import contextlib
 import json
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ import click
 
 from . import devices_file, dialects
 from . import settings as settings_of
+from .control import CONTROL_PORT, Control
 from .hub import DeskHub
 from .lines import line
 
@@ -39,19 +41,27 @@ def _list_settings(context, _parameter, name):
     callback=_list_settings,
     help="Print the settings of a dialect, their defaults and what they mean.",
 )
+@click.option(
+    "--control",
+    "control_port",
+    type=_PORT,
+    is_flag=False,
+    flag_value=CONTROL_PORT,
+    help=f"Take orders of `hublink hub-ctl` on this port.  [{CONTROL_PORT} if none is named; 0: any]",
+)
 @click.option("--json", "is_json", is_flag=True, help="One JSON object per line.")
-def command(dialect, devices_path, given, is_json, **options):
+def command(dialect, devices_path, given, control_port, is_json, **options):
     """Run an MQTT hub on this desk, on loopback only, that behaves as DIALECT's hub does.
 
     \b
     Example: hublink hub --dialect clearblade --devices devices.toml --set skew_s=5 \\
-        --ca ca.cert.pem --cert hub.cert.pem --key hub.key.pem
+        --ca ca.cert.pem --cert hub.cert.pem --key hub.key.pem --control
     """
     kind = dialects.find(dialect)
     settings = dict(_setting(kind, text) for text in given)
     devices = devices_file.read(devices_path, kind) if devices_path else ()
     hub = DeskHub(dialect=dialect, devices=devices, log=_printer(is_json), **options, **settings)
-    asyncio.run(_run_until_signalled(hub))
+    asyncio.run(_run_until_signalled(hub, control_port))
 
 
 def _setting(dialect, text):
@@ -66,11 +76,14 @@ def _printer(is_json):
     return lambda record: print(form(record), flush=True)
 
 
-async def _run_until_signalled(hub):
+async def _run_until_signalled(hub, control_port):
     please_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, please_stop.set)
     await hub.start()
-    await please_stop.wait()
-    await hub.stop()
+    try:
+        with contextlib.nullcontext() if control_port is None else Control(hub, control_port):
+            await please_stop.wait()
+    finally:
+        await hub.stop()

@@ -1,0 +1,148 @@
+"""The control interface of a desk hub: its orders over HTTP, on loopback only. `hublink hub-ctl` speaks it.
+
+    curl -d '{"device": "light-1", "payload": "on"}' http://127.0.0.1:8880/command
+
+`POST /VERB` takes a JSON object with the arguments of that order and answers `{"result": ...}`, or
+`{"error": "a sentence"}` with status 400. `GET /` lists the verbs and their arguments. A payload that is no
+text is given as `payload_base64`.
+"""
+
+import base64
+import binascii
+import contextlib
+import inspect
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from ..errors import DeskError
+from . import devices_file
+from .hub import DeskHub
+from .server import HOST
+
+CONTROL_PORT = 8880
+_BODY_MAX_LEN = 8 * 1024 * 1024  # a payload of 4 MiB in base64, and room
+_READ_LIMIT_S = 10.0
+_POLL_S = 0.05  # how soon the server's thread sees that it shall end
+
+
+def _add(hub, device, folder="."):
+    """Add devices: a list of tables as in the devices file, whose file names start from `folder`."""
+    hub.add_devices(devices_file.devices(device, Path(folder), hub.dialect))
+
+
+def _cut(hub, device):
+    if not hub.drop(device):
+        raise DeskError(f"{device!r} is not connected.")
+
+
+_VERBS = {
+    "devices": DeskHub.devices,
+    "add": _add,
+    "bind": DeskHub.bind,
+    "unbind": DeskHub.unbind,
+    "command": DeskHub.send_command,
+    "config": DeskHub.push_config,
+    "publish": DeskHub.publish,
+    "event": DeskHub.raise_event,
+    "cut": _cut,
+    "restart": DeskHub.restart,
+}
+
+
+class Control(contextlib.AbstractContextManager):
+    """The interface for the length of a `with` block.
+
+    Args:
+        hub: DeskHub that has been started.
+        port: TCP port; 0 for a free one, which the attribute `port` names.
+
+    Raises:
+        DeskError: the port cannot be had.
+    """
+
+    def __init__(self, hub, port=0):
+        handler = type("Handler", (_Handler,), {"hub": hub})
+        try:
+            self._server = _Server((HOST, port), handler)
+        except OSError as error:
+            problem = f"port {port} on {HOST} cannot be listened on: {error.strerror}."
+            raise DeskError(problem, "choose another control port; 0 is a free one") from error
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="control")
+        self._thread.start()
+        hub.log("control", host=HOST, port=self.port)
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True  # one that waits for a hub that is stopping holds nobody up
+    block_on_close = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub = None
+    timeout = _READ_LIMIT_S
+
+    def do_GET(self):
+        verbs = {name: list(inspect.signature(verb).parameters)[1:] for name, verb in _VERBS.items()}
+        self._answer(lambda: verbs)
+
+    def do_POST(self):
+        self._answer(self._do_order)
+
+    def _answer(self, order):
+        try:
+            self._check_sender()
+            status, answer = 200, {"result": order()}
+        except (DeskError, RuntimeError, TypeError, ValueError) as error:
+            status, answer = 400, {"error": getattr(error, "message", str(error))}
+        body = json.dumps(answer).encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _check_sender(self):
+        """A page in a browser on this machine can reach loopback, too; it cannot hide that it is one."""
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if "Origin" in self.headers or host not in (HOST, "localhost"):
+            raise DeskError(f"orders come from this machine, to {HOST} or localhost, and from no web page.")
+
+    def _do_order(self):
+        name = self.path.strip("/")
+        if name not in _VERBS:
+            raise DeskError(f"verb {name!r} is unknown; expected one of {', '.join(_VERBS)}.")
+        arguments, verb = self._arguments(), _VERBS[name]
+        try:
+            inspect.signature(verb).bind(self.hub, **arguments)
+        except TypeError as error:
+            raise DeskError(f"{name}: {error}.") from error
+        return verb(self.hub, **arguments)
+
+    def _arguments(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _BODY_MAX_LEN:
+            raise DeskError(f"the body has {length} bytes; expected at most {_BODY_MAX_LEN}.")
+        arguments = json.loads(self.rfile.read(length) or b"{}")
+        if not isinstance(arguments, dict):
+            raise DeskError("the body is no JSON object; expected the arguments of the verb.")
+        if "payload_base64" in arguments:
+            arguments["payload"] = _decoded(arguments.pop("payload_base64"))
+        return arguments
+
+    def log_message(self, *_):
+        pass  # what an order does is in the hub's log
+
+
+def _decoded(text):
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise DeskError("payload_base64 is not base64.") from error
