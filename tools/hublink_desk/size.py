@@ -26,7 +26,7 @@ def report(sizes, heap, loaded, bound):
         table.add_row(name, f"{length:,}", "yes" if name in loaded else "")
     node = sum(length for name, length in sizes.items() if name in loaded)
     return table, [
-        (".mpy, smallest useful node, umqtt included", node, NODE_MAX_LEN),
+        (".mpy, smallest useful node", node, NODE_MAX_LEN),
         (".mpy, everything", sum(sizes.values()), ALL_MAX_LEN),
         ("Python heap of the connected node, 32-bit, from .mpy", heap[3] - heap[0], HEAP_MAX_LEN),
         ("  of it the modules", heap[1] - heap[0], None),
