@@ -77,6 +77,11 @@ class SessionModel:
         """Payloads that on_message was told."""
         return [each[2] for each in self.told if each[0] == "message"]
 
+    @property
+    def writing_id(self):
+        """Packet id of the message that is half written; 0 if none is."""
+        return self._writing.packet_id if self._left and self._writing.kind == codec.PUBLISH else 0
+
     # -- the owner's calls ---------------------------------------------------------------------
 
     def connect(self, now_ms, keepalive_s=0, clean=False):
@@ -244,8 +249,7 @@ class SessionModel:
         elif kind == codec.PUBLISH:
             self._hear(packet)
         elif kind in (codec.PUBACK, codec.PUBREC):
-            writing = self._left and self._writing.kind == codec.PUBLISH
-            self._tell_ack(self.publishing.acknowledged(kind, packet_id, writing and self._writing.packet_id))
+            self._tell_ack(self.publishing.acknowledged(kind, packet_id, self.writing_id))
         elif kind == codec.PUBREL:
             self._held.discard(packet_id)
             self._owed.append((codec.PUBCOMP, packet_id))

@@ -32,6 +32,8 @@ KNOWN = [
     codec.ack(codec.UNSUBACK, 1),
     codec.pingresp(),
     CONNACK,
+    b"\x60\x02\x00\x05",  # PUBREL and PUBACK with the flags of the other
+    b"\x42\x02\x00\x02",
     b"\x30\xff\xff\xff\x7f",
     b"\x30\xff\xff\xff\xff",
     b"\x90\x80\x01",

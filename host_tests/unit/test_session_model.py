@@ -87,7 +87,7 @@ def test_ids_wrap_and_none_is_given_that_is_in_use(ids_left):
 
 def test_a_subscription_takes_no_id_of_what_is_to_be_sent_again():
     broker = broker_near_the_last_id(0)
-    broker.holds = set()
+    broker.holds = {codec.PUBCOMP}
     broker.client.session.paused = True
     broker.connect()
     broker.settle()
@@ -176,19 +176,24 @@ class SessionAndHub(RuleBasedStateMachine):
     def wait(self, wait_ms):
         self.broker.wait(wait_ms)
         if self.client.session.state == DEAD:
-            self.lose(True, 0)
+            self.lose(True, 0, True)
 
-    @rule(kept=st.booleans(), keepalive_s=st.sampled_from([0, 4]))
-    def lose(self, kept, keepalive_s):
+    @rule(kept=st.booleans(), keepalive_s=st.sampled_from([0, 4]), at_once=st.booleans())
+    def lose(self, kept, keepalive_s, at_once):
         if not kept:
             self.broker.forget()
         self.broker.connect(keepalive_s)
+        if at_once:
+            self.broker.take()
+            self.broker.read()
+            self.broker.release()
+            self.broker.deliver()
 
     @rule(kept=st.booleans())
     def leave(self, kept):
         if self.client.disconnect():
             self.broker.take()
-            self.lose(kept, 0)
+            self.lose(kept, 0, True)
 
     # -- the hub -------------------------------------------------------------------------------
 
@@ -212,14 +217,17 @@ class SessionAndHub(RuleBasedStateMachine):
         self.broker.repeat(data.draw(st.sampled_from(list(self.broker.outgoing))))
 
     @precondition(lambda self: self.broker.up)
-    @rule(kind=st.sampled_from([codec.PUBACK, codec.PUBREC, codec.PUBCOMP]), packet_id=st.integers(1, 9))
-    def lie(self, kind, packet_id):
-        if not self.client.publishing.expects(kind, packet_id):
-            self.broker.deliver()
+    @rule(kind=st.sampled_from([codec.PUBACK, codec.PUBREC, codec.PUBCOMP]), data=st.data())
+    def lie(self, kind, data):
+        self.broker.deliver()
+        half_written = {self.client.writing_id} - {0}
+        ids = half_written or {9} | self.client.publishing.used_ids() - {0}
+        packet_id = data.draw(st.sampled_from(sorted(ids)))
+        if half_written or not self.client.publishing.expects(kind, packet_id):
             self.broker.send(codec.ack(kind, packet_id))
             self.broker.deliver()
         if self.client.session.state == DEAD:
-            self.lose(True, 0)
+            self.lose(True, 0, True)
 
     # -- what is promised ----------------------------------------------------------------------
 
@@ -245,7 +253,7 @@ class SessionAndHub(RuleBasedStateMachine):
         broker.holds = set()
         client.session.paused = False
         if client.session.state == DEAD:
-            self.lose(True, 0)
+            self.lose(True, 0, True)
         broker.settle()
         while broker.answers:
             broker.release()
