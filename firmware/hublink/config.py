@@ -2,6 +2,7 @@
 # Pure. Every complaint names the setting, what was given and what is expected. Unknown settings are
 # refused, so a misspelt one cannot silently leave its default in force; none switches verification off.
 import json
+from binascii import a2b_base64
 
 from . import hubs, limits
 from .protocol import dns, packets
@@ -98,15 +99,15 @@ def _is_whole(data):
 
 
 # Complains about certificates and keys that cannot be used. read: f(name) -> bytes, or OSError.
-# Returns {"ca": [bytes], "cert": bytes or None, "key": bytes or None}.
+# Returns {"ca": [bytes], "cert", "key", "secret": bytes or None}.
 def read_credentials(config, read):
     wrong = []
     found = {
         "ca": [_der("tls.ca", name, read, wrong) for name in config["tls"]["ca"]],
     }
-    for name in ("cert", "key"):
+    for name, check in (("cert", _der), ("key", _der), ("secret", _base64)):
         file = config["tls"].get(name)
-        found[name] = _der("tls." + name, file, read, wrong) if file else None
+        found[name] = check("tls." + name, file, read, wrong) if file else None
     if wrong:
         raise ConfigError("\n".join(wrong))
     return found
@@ -123,6 +124,18 @@ def _der(setting, name, read, wrong):
     elif len(data) < 32 or data[0] != 0x30 or _der_len(data) not in (len(data), len(data.rstrip(b"\n"))):
         wrong.append("%s: %s is damaged or not DER, expected one DER structure" % (setting, name))
     return data
+
+
+# A key of the hub's, as its console shows it.
+def _base64(setting, name, read, wrong):
+    try:
+        data = read(name).strip()
+        if len(a2b_base64(data)) >= 16:
+            return data
+    except (OSError, ValueError):
+        pass
+    wrong.append("%s: %s cannot be read, expected a key of 16 bytes or more in base64" % (setting, name))
+    return b""
 
 
 # The length in bytes that a DER structure declares for itself, head included.
@@ -202,6 +215,10 @@ def _is_name(value, low, high):
     return _is_text(value, low, high) and not any(c in value for c in "/+#{} \t\n")
 
 
+def _is_id(value, low, high):
+    return _is_text(value, low, high) and not any(c in value for c in "/+#")
+
+
 def _is_topic(value, low, high):
     data = _utf8(value)
     return _is_text(value, low, high) and (not data or packets.is_topic(data, 0, len(data)))
@@ -235,6 +252,7 @@ _CHECKS = {
     "number": _is_number,
     "flag": lambda value, low, high: isinstance(value, bool),
     "name": _is_name,
+    "id": _is_id,
     "topic": _is_topic,
     "filter": _is_filter,
     "host": lambda value, low, high: _is_host(value, low, high) and ":" not in value and "/" not in value,
@@ -248,6 +266,7 @@ _EXPECTED = {
     "number": "a whole number from %d to %d",
     "flag": "true or false",
     "name": "a name of %d to %d bytes without / + # { } or spaces",
+    "id": "a name of %d to %d bytes without / + #",
     "topic": "a topic of %d to %d bytes without + and #",
     "filter": "a topic filter of %d to %d bytes",
     "host": "a host name or IPv4 address of %d to %d bytes",

@@ -207,6 +207,9 @@ class Gateway:
     def _ask(self):
         bound, hub, session = self._now, self._hub, self._session
         filters = hub.bound_filters(bound.name)
+        if not filters:  # nothing can be sent to it
+            self._answered()
+            return 0
         if self._step == _SUBSCRIBE:
             return session.subscribe(packets.SUBSCRIBE, filters, self._since_ms)
         if not hub.ATTACHED_MAX:

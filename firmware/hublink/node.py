@@ -69,7 +69,7 @@ class Node:
         return function
 
     def on_command(self, function):
-        """Decorator: function(name, payload) is called with a command of the hub's (text, bytes)."""
+        """Decorator: function(name, payload) is called with a command (text, bytes), and may answer it."""
         self._on[generic.COMMAND] = function
         return function
 
@@ -237,17 +237,33 @@ class Node:
         if self.uplink.gateway:
             self.uplink.gateway.message(message.topic(), message.payload())
 
-    # kind: one of hubs/generic.py, or a function of the user's.
+    # kind: the hub's, or a function of the user's.
     def _arrived(self, kind, topic, payload):
-        if kind == generic.EVENT:
-            self._event(self.hub.event(topic, payload))
-        elif callable(kind):
+        if callable(kind):
             kind(topic, payload)
-        elif kind in self._on:
-            if kind == generic.CONFIG:
-                self._on[kind](payload)
-            else:
-                self._on[kind](self.hub.command(topic), payload)
+            return
+        kind, name, payload = self.hub.read(kind, topic, payload)
+        if kind == generic.EVENT:
+            self._event(name)
+        elif kind == generic.CONFIG and kind in self._on:
+            self._on[kind](payload)
+        elif kind == generic.COMMAND:
+            self._obey(name, payload)
+
+    # On hubs that want an answer what the function returns is it (what JSON can say; None: nothing).
+    def _obey(self, name, payload):
+        function = self._on.get(generic.COMMAND)
+        status, result = 404, None
+        if function:
+            status = 500
+            try:
+                result = function(name, payload)
+                status = 200
+            except Exception as e:
+                self._trouble("handler_raised", repr(e))
+        answer = self.hub.answer(status, b"" if result is None else json.dumps(result).encode())
+        if answer:
+            self.uplink.send(answer[0], answer[1], 0)
 
     def _event(self, event):
         self.event_count += 1

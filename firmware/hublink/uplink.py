@@ -41,7 +41,7 @@ class Uplink:
         self._state = None  # what set_state() was given last
         self._state_ms = None  # when it was sent last
         self._state_sent = True
-        self._key = self._private_key(files["key"]) if hub.token_life_s else None
+        hub.take(files)
         self._signing = None  # makes the token
         self._token = None
         self._renew_s = 0  # uptime at which it is to be replaced
@@ -52,12 +52,6 @@ class Uplink:
         self._syncing = False  # the clock is being asked while online
         self._sync_ms = None  # when it last was
         self._uptime_s = 0
-
-    # Only hubs that take tokens need it.
-    def _private_key(self, data):
-        from .protocol import der
-
-        return der.private_key(data)
 
     def _build_network(self, settings):
         wifi = settings["wifi"]
@@ -182,6 +176,7 @@ class Uplink:
         self._announced = False
         if self.hub.state_topic is self.hub.status_topic:
             self._state_sent = self._state is None
+        self.hub.greets = self.hub.greeting is not None
         self._asked = 0  # packet id of the subscription
         self._answered = False
         self._refused = False
@@ -213,13 +208,15 @@ class Uplink:
             birth = json.dumps({"online": True, "version": VERSION})
             self._announced = self._announce(birth.encode())
         self._keep_state(now_ms)
+        if self.hub.greets and self.session.announce(self.hub.greeting[0], self.hub.greeting[1], False):
+            self.hub.greets = False
         state = self._poll(now_ms)
         if self.session.oversized != self._oversized:
             self._oversized = self.session.oversized
             self._trouble("oversized")
         if state == connection.BROKEN:
             return self._broken(now_ms)
-        if self._key and self._uptime_s >= self._renew_s:
+        if self.hub.token_life_s and self._uptime_s >= self._renew_s:
             self._leave(now_ms, True)
             return self._go(link.RENEW, now_ms)
         idle_ms = limits.POLL_MS if self._syncing else limits.SOCKET_STEP_MS
@@ -235,13 +232,12 @@ class Uplink:
     # True once there is a token that is good for this connection, or none is needed. One that has to be
     # made is made in slices, one a turn (protocol/es256.py).
     def _has_token(self):
-        if not self._key or (self._token and self._uptime_s < self._renew_s):
+        life_s = self.hub.token_life_s
+        if not life_s or (self._token and self._uptime_s < self._renew_s):
             return True
         if not self._signing:
-            from .protocol import jwt
-
-            now_s, life_s = self.clock.now_s(), self.hub.token_life_s
-            self._signing = jwt.make(self._key, self.hub.audience, now_s, now_s + life_s)
+            now_s = self.clock.now_s()
+            self._signing = self.hub.sign(now_s, now_s + life_s)
             self._renew_s = self._uptime_s + life_s * 4 // 5
         system.collect()
         self._token = next(self._signing)
@@ -249,6 +245,8 @@ class Uplink:
 
     # Where the state says who is online, it is sent again behind that.
     def _keep_state(self, now_ms):
+        if self.hub.lost_state:
+            self.hub.lost_state = self._state_sent = False
         if self._state_sent or not self._announced:
             return
         if self._state_ms is None or ticks.diff(now_ms, self._state_ms) >= self.hub.STATE_EVERY_MS:

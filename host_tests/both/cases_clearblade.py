@@ -1,5 +1,6 @@
 # hubs.clearblade and hubs.omnicore: topics, credentials, and every documented error in each form seen.
 import json
+from binascii import a2b_base64
 
 from hublink.hubs import clearblade, generic, omnicore
 
@@ -49,8 +50,19 @@ def case_client_ids_name_the_whole_path():
     assert _omnicore().credentials(b"token") == (path, b"unused", b"token")
 
 
+# The private key of RFC 6979's examples, as SEC1.
+_KEY = bytes.fromhex(
+    "30310201010420c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721a00a06082a8648ce3d030107"
+)
+
+
 def case_tokens_are_for_the_project_or_the_subscription():
-    assert (_clearblade().audience, _omnicore().audience) == ("p1", "s1")
+    for hub, audience in ((_clearblade(), "p1"), (_omnicore(), "s1")):
+        hub.take({"key": _KEY})
+        token = list(hub.sign(1000, 4600))[-1]
+        claims = token.split(b".")[1]
+        claims = json.loads(a2b_base64(claims + b"=" * (-len(claims) % 4)))
+        assert claims == {"aud": audience, "iat": 1000, "exp": 4600}
     assert _clearblade(token_life_s=1200).token_life_s == 1200
 
 

@@ -10,6 +10,7 @@ _BASE = {
 }
 _SCALEWAY = {"type": "scaleway", "host": "iot.example.test", "device_id": "0f36-a1"}
 _CLEARBLADE = {"type": "clearblade", "host": "mqtt.example.test", "project": "p1", "registry": "reg"}
+_AZURE = {"type": "azure", "host": "hub.example.test"}
 _OMNICORE = {"type": "omnicore", "host": "mqtt.example.test", "subscription": "s1", "registry": "reg"}
 
 # Values of a wrong type, for each kind of setting.
@@ -56,7 +57,7 @@ _SETTINGS = (
         'a list of 0 to 4 texts "host" or "host:port"',
     ),
     ("dns.servers", "list", ([], ["192.0.2.1"], ["192.0.2.1:53"]), ([1], [""], ["192.0.2.1"] * 5), "0 to 4"),
-    ("hub.type", "text", (), ("", "Generic", "azure", "../generic"), "one of generic, scaleway"),
+    ("hub.type", "text", (), ("", "Generic", "aws", "../generic"), "one of generic, scaleway"),
     (
         "hub.host",
         "text",
@@ -125,7 +126,7 @@ _TOPIC_SETTINGS = tuple(
 _SETTINGS += _TOPIC_SETTINGS
 _SCALEWAY_SETTINGS = _TOPIC_SETTINGS + (
     ("hub.auth", "text", ("mtls",), ("", "MTLS", "none"), "one of mtls, device_id"),
-    ("hub.device_id", "text", ("d", "x" * 36), ("", "x" * 37), "a text of 1 to 36 bytes"),
+    ("hub.device_id", "text", ("d", "x" * 36), ("", "x" * 37, "a#"), "a name of 1 to 36 bytes without / + #"),
     ("hub.plan", "text", ("shared", "dedicated"), ("", "Shared", "ha"), "one of shared, dedicated"),
     (
         "hub.events_prefix",
@@ -140,20 +141,26 @@ _TOKEN_SETTINGS = (
     ("hub.gateway", "flag", (True, False), (), "true or false"),
 )
 _CLEARBLADE_SETTINGS = _TOKEN_SETTINGS + (
-    ("hub.project", "text", ("p", "x" * 64), ("", "x" * 65), "a text of 1 to 64 bytes"),
-    ("hub.region", "text", ("r", "x" * 64), ("", "x" * 65), "a text of 1 to 64 bytes"),
-    ("hub.registry", "text", ("reg", "x" * 255), ("", "re", "x" * 256), "a text of 3 to 255 bytes"),
-    ("hub.device_id", "text", ("dev", "x" * 255), ("", "de", "x" * 256), "a text of 3 to 255 bytes"),
+    ("hub.project", "text", ("p", "x" * 64), ("", "x" * 65, "a/b"), "a name of 1 to 64 bytes"),
+    ("hub.region", "text", ("r", "x" * 64), ("", "x" * 65, "a+"), "a name of 1 to 64 bytes"),
+    ("hub.registry", "text", ("reg", "x" * 255), ("", "re", "x" * 256), "a name of 3 to 255 bytes"),
+    ("hub.device_id", "text", ("dev", "x" * 255), ("", "de", "x" * 256, "a/b#"), "a name of 3 to 255 bytes"),
 )
 _OMNICORE_SETTINGS = _TOKEN_SETTINGS + (
-    ("hub.subscription", "text", ("s", "x" * 64), ("", "x" * 65), "a text of 1 to 64 bytes"),
-    ("hub.registry", "text", ("r", "x" * 128), ("", "x" * 129), "a text of 1 to 128 bytes"),
-    ("hub.device_id", "text", ("d", "x" * 128), ("", "x" * 129), "a text of 1 to 128 bytes"),
+    ("hub.subscription", "text", ("s", "x" * 64), ("", "x" * 65), "a name of 1 to 64 bytes"),
+    ("hub.registry", "text", ("r", "x" * 128), ("", "x" * 129), "a name of 1 to 128 bytes"),
+    ("hub.device_id", "text", ("d", "x" * 128), ("", "x" * 129, "a#b"), "a name of 1 to 128 bytes"),
+)
+_AZURE_SETTINGS = (
+    ("hub.device_id", "text", ("d", "x" * 128), ("", "x" * 129, "a/b"), "a name of 1 to 128 bytes"),
+    ("hub.auth", "text", ("x509",), ("", "X509", "none"), "one of x509, sas"),
+    ("hub.token_life_s", "number", (1200, 86400), (1199, 86401), "from 1200 to 86400"),
 )
 _HUBS = (
     (_SCALEWAY, _SCALEWAY_SETTINGS),
     (_CLEARBLADE, _CLEARBLADE_SETTINGS),
     (_OMNICORE, _OMNICORE_SETTINGS),
+    (_AZURE, _AZURE_SETTINGS),
 )
 _NETWORK_SETTINGS = (
     ("ssid", "text", ("s", "x" * 32), ("", "x" * 33, "\u00fc" * 17), "a text of 1 to 32 bytes"),
@@ -379,7 +386,8 @@ def case_a_missing_section_is_missed_setting_by_setting():
 def case_a_scaleway_hub_needs_its_device_id():
     hub = _copy(_SCALEWAY)
     del hub["device_id"]
-    assert _complaints(_with_hub(hub)) == ["hub.device_id: missing, expected a text of 1 to 36 bytes"]
+    complaint = "hub.device_id: missing, expected a name of 1 to 36 bytes without / + #"
+    assert _complaints(_with_hub(hub)) == [complaint]
 
 
 def case_settings_of_one_hub_are_unknown_to_another():
@@ -445,19 +453,23 @@ def case_everything_wrong_is_told_at_once():
 def case_files_that_prove_the_device_are_those_that_the_hub_asks_for():
     by_id = _copy(_SCALEWAY)
     by_id["auth"] = "device_id"
+    by_sas = _copy(_AZURE)
+    by_sas["auth"] = "sas"
     for hub, needed in (
         ({"type": "generic", "host": "hub.example.test"}, ("cert", "key")),
         (_SCALEWAY, ("cert", "key")),
         (by_id, ()),
         (_CLEARBLADE, ("key",)),
         (_OMNICORE, ("key",)),
+        (_AZURE, ("cert", "key")),
+        (by_sas, ("secret",)),
     ):
         given = _with_hub(hub)
         given["tls"] = {"ca": ["ca.der"]}
         for name in needed:
             given["tls"][name] = "file"
         assert _parse(given)["tls"] == given["tls"]
-        for name in ("cert", "key"):
+        for name in ("cert", "key", "secret"):
             changed = _copy(given)
             if name in needed:
                 del changed["tls"][name]
@@ -469,8 +481,8 @@ def case_files_that_prove_the_device_are_those_that_the_hub_asks_for():
 
 
 def case_a_hub_of_unknown_type_is_judged_by_its_type_alone():
-    complaints = _complaints(_with_hub({"type": "azure", "host": 5, "nonsense": 1}))
-    assert complaints == ['hub.type: "azure", expected one of generic, scaleway, clearblade, omnicore']
+    complaints = _complaints(_with_hub({"type": "aws", "host": 5, "nonsense": 1}))
+    assert complaints == ['hub.type: "aws", expected one of generic, scaleway, clearblade, omnicore, azure']
 
 
 def case_a_long_value_is_shown_in_part():
@@ -604,7 +616,8 @@ def _file_complaints(name, data):
 
 def case_credentials_are_read_by_name():
     found = config.read_credentials(_parse(_BASE), lambda name: _FILES[name])
-    assert found == {"ca": [_FILES["ca.der"]], "cert": _FILES["device.der"], "key": _FILES["key.der"]}
+    expected = {"ca": [_FILES["ca.der"]], "cert": _FILES["device.der"], "key": _FILES["key.der"]}
+    assert found == dict(expected, secret=None)
 
 
 def case_several_authorities_are_read_in_order():
@@ -690,6 +703,26 @@ def case_every_bad_file_is_told_at_once():
     except config.ConfigError as e:
         told = [line.split(" ")[:2] for line in str(e).split("\n")]
     assert told == [["tls.ca:", "a"], ["tls.ca:", "b"], ["tls.cert:", "device.der"], ["tls.key:", "key.der"]]
+
+
+def case_a_secret_is_base64_of_16_bytes_or_more():
+    given = _with_hub(_AZURE)
+    given["hub"]["auth"] = "sas"
+    given["tls"] = {"ca": ["ca.der"], "secret": "device.key"}
+    parsed = _parse(given)
+    good = b"MDEyMzQ1Njc4OWFiY2RlZg=="
+    for data in (good, good + b"\n", b"", b"MDEy", b"\xff" * 32):
+
+        def read(name, data=data):
+            return data if name == "device.key" else _FILES[name]
+
+        try:
+            secret = config.read_credentials(parsed, read)["secret"]
+        except config.ConfigError as e:
+            secret = None
+            expected = "tls.secret: device.key cannot be read, expected a key of 16 bytes or more in base64"
+            assert str(e) == expected
+        assert secret == (good if data.startswith(good) else None), data
 
 
 # -- the table itself ----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ _GARBAGE = (
 def _settings(name, longest):
     settings = {}
     for setting, kind, default, _, high in hubs.module(name).FIELDS:
-        if kind in ("text", "topic", "filter") and (longest or default is None):
+        if kind in ("text", "id", "topic", "filter") and (longest or default is None):
             settings[setting] = "x" * (high if longest else 1)
         else:
             settings[setting] = default
@@ -25,7 +25,9 @@ def _settings(name, longest):
 
 
 def _hub(name, longest=False):
-    return hubs.module(name).Hub(_settings(name, longest), "d" * 64 if longest else "d")
+    settings = _settings(name, longest)
+    settings["host"] = "h" * (253 if longest else 1)
+    return hubs.module(name).Hub(settings, "d" * 64 if longest else "d")
 
 
 def case_every_name_has_a_module():
@@ -34,11 +36,11 @@ def case_every_name_has_a_module():
 
 
 def case_other_names_are_refused():
-    for name in ("", "azure", "Generic", "generic.Hub", "../generic", "__init__", None, 1):
+    for name in ("", "aws", "Generic", "generic.Hub", "../generic", "__init__", None, 1):
         try:
             hubs.module(name)
         except ValueError as e:
-            assert str(e) == "expected one of generic, scaleway, clearblade, omnicore"
+            assert str(e) == "expected one of generic, scaleway, clearblade, omnicore, azure"
         else:
             raise AssertionError(name)
 
@@ -97,6 +99,8 @@ def case_the_longest_settings_fit_into_the_session():
 def case_garbage_is_an_event_with_every_hub():
     for name in hubs.NAMES:
         hub = _hub(name)
+        if name == "azure":  # it reports no errors
+            continue
         for payload in _GARBAGE:
             event = hub.event(b"some/topic", payload)
             assert isinstance(event, Event), payload

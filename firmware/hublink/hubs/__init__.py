@@ -1,6 +1,6 @@
 # One module per hub; each has FIELDS (its settings, see config.py), CREDENTIALS (which files prove the
-# device), parse (a message on its errors topic as an Event) and a class Hub. Pure.
-NAMES = ("generic", "scaleway", "clearblade", "omnicore")
+# device), a class Hub and, if it reports errors, parse (a message on their topic as an Event). Pure.
+NAMES = ("generic", "scaleway", "clearblade", "omnicore", "azure")
 
 
 # The module of the hub of that name, loaded when it is asked for; ValueError if there is none.

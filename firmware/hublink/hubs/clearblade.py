@@ -10,10 +10,10 @@ from . import generic
 # day; the hub's clock may be 10 minutes off, so one for less than 20 may be no good at all.
 TOKENS = (("token_life_s", "number", 3600, 1200, 86400), ("gateway", "flag", False, 0, 1))
 FIELDS = (
-    ("project", "text", None, 1, 64),
-    ("region", "text", "us-central1", 1, 64),
-    ("registry", "text", None, 3, 255),
-    ("device_id", "text", "{device}", 3, 255),
+    ("project", "id", None, 1, 64),
+    ("region", "id", "us-central1", 1, 64),
+    ("registry", "id", None, 3, 255),
+    ("device_id", "id", "{device}", 3, 255),
 ) + TOKENS
 
 
@@ -73,7 +73,7 @@ class Hub(generic.Hub):
         self.device_id = self._settings["device_id"] = settings["device_id"].replace("{device}", device)
         self.retain = False
         self.token_life_s = settings["token_life_s"]
-        self.audience = settings[self.AUDIENCE]
+        self._audience = settings[self.AUDIENCE]
         self._prefix = self.PREFIX.replace("{registry}", settings["registry"]).encode()
         self.telemetry_topic = self.bound_topic(self.device_id, b"events")
         # There is no will; the hub's own view says who is connected, and the state who said so last.
@@ -89,6 +89,17 @@ class Hub(generic.Hub):
 
     def will(self):
         return None
+
+    def take(self, files):
+        from ..protocol import der
+
+        self._key = der.private_key(files["key"])
+
+    # A generator of the token (bytes): None after each slice of the work but the last.
+    def sign(self, now_s, until_s):
+        from ..protocol import jwt
+
+        return jwt.make(self._key, self._audience, now_s, until_s)
 
     def event(self, topic, payload):
         return parse(topic, payload, self.NAME)

@@ -23,12 +23,12 @@ FIELDS = TOPICS + (
     ("user", "text", "", 0, 256),
     ("password", "text", "", 0, 256),
     ("errors_filter", "filter", "", 0, 256),
-    ("errors_parser", hubs.NAMES, "generic", 0, 0),
+    ("errors_parser", ("generic", "scaleway", "clearblade", "omnicore"), "generic", 0, 0),
     ("retain", "flag", True, 0, 1),
 )
 
 
-# Which of "cert" and "key" prove the device, by the hub's settings.
+# Which of the files "cert", "key" and "secret" prove the device, by the hub's settings.
 def credentials(_settings):
     return ("cert", "key")
 
@@ -52,6 +52,9 @@ class Hub:
     ATTACHED_MAX = 0  # bound devices; 0: the hub knows no attaching, a gateway just speaks for them
     token_life_s = 0  # of the token that is the password; 0: the password is no token
     events_prefix = None  # where the hub alone publishes
+    greeting = None  # (topic, payload) that asks for the configuration, where it does not come by itself
+    greets = False  # it is to be sent (again)
+    lost_state = False  # the state is to be sent again
 
     def __init__(self, settings, device):
         self._settings = settings
@@ -80,6 +83,10 @@ class Hub:
     def _errors_filter(self):
         return self._bytes("errors_filter")
 
+    # What it needs of the files that prove the device. Raises ValueError if that cannot be used.
+    def take(self, files):
+        pass
+
     def subscriptions(self):
         return [route[:2] for route in self.routes]
 
@@ -105,6 +112,17 @@ class Hub:
     # The name of a command, from its topic: the levels below.
     def command(self, topic):
         return topic[len(self._bytes("commands_topic")) + 1 :].decode()
+
+    # What a message on a subscribed topic is: (EVENT, the Event, None), (CONFIG, "", payload),
+    # (COMMAND, its name, payload), or three times None.
+    def read(self, kind, topic, payload):
+        if kind == EVENT:
+            return kind, self.event(topic, payload), None
+        return kind, self.command(topic) if kind == COMMAND else "", payload
+
+    # (topic, payload) that answers the command that was read last; None: it wants no answer.
+    def answer(self, status, payload):
+        return None
 
     # The packet id of the message that the event is about and that the hub will not acknowledge; 0: none.
     def refused_id(self, _event):

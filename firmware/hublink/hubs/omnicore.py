@@ -3,9 +3,9 @@ from . import clearblade
 
 # Lengths: all filters go into one packet, and each holds both the registry and the device.
 FIELDS = (
-    ("subscription", "text", None, 1, 64),
-    ("registry", "text", None, 1, 128),
-    ("device_id", "text", "{device}", 1, 128),
+    ("subscription", "id", None, 1, 64),
+    ("registry", "id", None, 1, 128),
+    ("device_id", "id", "{device}", 1, 128),
 ) + clearblade.TOKENS
 credentials = clearblade.credentials
 

@@ -6,7 +6,7 @@ from ..events import Event, unparsed
 from . import generic
 
 FIELDS = generic.TOPICS + (
-    ("device_id", "text", None, 1, 36),
+    ("device_id", "id", None, 1, 36),
     ("auth", ("mtls", "device_id"), "mtls", 0, 0),
     ("plan", ("shared", "dedicated"), "shared", 0, 0),
     ("events_prefix", "topic", "$SCW/events", 1, 128),
