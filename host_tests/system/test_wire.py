@@ -79,6 +79,19 @@ def test_bytes_go_both_ways_and_are_counted(wire, ends):
     assert (wire.connections, wire.open_connections) == (1, 1)
 
 
+def test_round_trips_are_counted(wire, ends):
+    client, server = ends
+    server.sendall(b"hello")  # unasked
+    assert receive(client, 5) == b"hello"
+    for question in (b"a", b"b"):
+        client.sendall(question)
+        assert receive(server, 1) == question
+        for piece in (b"c", b"d"):
+            server.sendall(piece)
+            assert receive(client, 1) == piece
+    assert wire.round_trips == 2
+
+
 def test_half_close_is_passed_on(ends):
     client, server = ends
     client.shutdown(socket.SHUT_WR)

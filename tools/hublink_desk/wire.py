@@ -38,12 +38,15 @@ class Wire:
         open_connections: how many of them are there now.
         bytes_up, bytes_down: bytes taken from clients, from the target.
         records_up, records_down: TLS records begun in them; meaningless if it is not TLS.
+        round_trips: how often bytes came from the target that followed bytes from a client; what two that
+            wait for each other have waited for, but for TCP's own round trip at the start.
     """
 
     def __init__(self, target_port):
         self.connections = 0
         self._target_port = target_port
-        self._up, self._down = _Tally(), _Tally()
+        self._up = _Tally()
+        self._down = _Tally(answered=self._up)
         self._links = []
         self._mode = _OPEN
         self._delay_s = 0.0
@@ -67,6 +70,7 @@ class Wire:
     bytes_down = property(lambda self: self._down.bytes_len)
     records_up = property(lambda self: self._up.records)
     records_down = property(lambda self: self._down.records)
+    round_trips = property(lambda self: self._down.answers)
 
     def cut(self, reset=True):
         """Close every connection on both sides and refuse new ones, until `restore`.
@@ -98,6 +102,10 @@ class Wire:
     def corrupt_next(self, up=False):
         """Flip a bit in the last byte of what comes next from the target, or from a client if `up`."""
         self._order(lambda: setattr(self._up if up else self._down, "corrupt", True))
+
+    def settle(self):
+        """Return when what was counted until now has been passed on, as far as it could be."""
+        self._order(lambda: None)
 
     def close(self):
         """Reset every connection; returns when thread and sockets are gone. A second call does nothing."""
@@ -322,17 +330,23 @@ class _Lane:
 
 
 class _Tally:
-    """What went one way through the wire, over all connections."""
+    """What went one way through the wire, over all connections; `answered`: what went the other way."""
 
-    def __init__(self):
+    def __init__(self, answered=None):
         self.bytes_len = 0
         self.records = 0
+        self.answers = 0
         self.corrupt = False
+        self._answered = answered
+        self._answered_len = 0
 
     def add(self, data, records):
         """Count it; returns it, corrupted where that was ordered."""
         self.bytes_len += len(data)
         self.records += records.begun_in(data)
+        if data and self._answered and self._answered.bytes_len > self._answered_len:
+            self._answered_len = self._answered.bytes_len
+            self.answers += 1
         if self.corrupt and data:
             self.corrupt = False
             return data[:-1] + bytes([data[-1] ^ 1])
