@@ -17,6 +17,11 @@ settings.register_profile("million", settings.get_profile("same"), derandomize=F
 settings.load_profile("same")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="the full numbers of test_long_run.py")
+    parser.addoption("--seed", type=int, help="of test_long_run.py: where the connection is cut")
+
+
 def _in_ci():
     return os.environ.get("CI") == "true"
 

@@ -86,3 +86,10 @@ class Listener:
                 left_s = deadline - time.monotonic()
                 assert left_s > 0, f"nothing wanted on {topic} within {limit_s} s; the last: {payloads[-5:]}"
                 self._changed.wait(left_s)
+
+    def wait_until(self, is_enough, limit_s):
+        """All (topic, payload) so far, once is_enough(them). Fails the test if that takes over limit_s."""
+        with self._changed:
+            seen = self._changed.wait_for(lambda: is_enough(self._arrived), limit_s)
+            assert seen, f"not enough within {limit_s} s: {len(self._arrived)}, the last {self._arrived[-5:]}"
+            return list(self._arrived)
