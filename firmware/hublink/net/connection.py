@@ -170,13 +170,10 @@ class Connection:
     def _read(self, now_ms, packets_max):
         session = self.session
         reader = session.reader
-        self._unread = False
+        self._unread = not packets_max
+        if self._unread or not session.may_read():
+            return True
         for i in range(_READS):
-            if not packets_max:
-                self._unread = True
-                return True
-            if not session.may_read():
-                return True
             n = self._stream.readinto(reader.into, reader.want)
             if n == NOTHING:
                 return i > 0
@@ -187,6 +184,9 @@ class Connection:
                 return self._failed()
             if session.received(n, now_ms):
                 packets_max -= 1
+                self._unread = not packets_max
+                if self._unread or not session.may_read():
+                    return True
         return True
 
     def _failed(self):

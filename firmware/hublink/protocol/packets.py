@@ -245,12 +245,14 @@ def is_utf8(buf, at, end):  # noqa: C901, PLR0912 - the table of RFC 3629, and c
 
 # Is buf[at:end] a topic name: not empty, UTF-8, no wildcard (4.7)?
 def is_topic(buf, at, end):
-    if at >= end or not is_utf8(buf, at, end):
-        return False
+    is_ascii = True
     for i in range(at, end):
-        if buf[i] == 0x2B or buf[i] == 0x23:
+        b = buf[i]
+        if b > 0x7F:
+            is_ascii = False
+        elif b < 0x2C and (b == 0x2B or b == 0x23 or not b):
             return False
-    return True
+    return at < end and (is_ascii or is_utf8(buf, at, end))
 
 
 # Is the given bytes object a topic filter: '+' and '#' only as whole levels, '#' only last (4.7.1)?
@@ -268,23 +270,22 @@ def is_filter(text):
 
 # Does the topic in buf[at:end] match the filter (4.7)? Allocates nothing.
 def matches(topic_filter, buf, at, end):
-    f = 0
-    f_end = len(topic_filter)
     # A wildcard at the front matches no topic that starts with '$' (4.7.2).
     if at < end and buf[at] == 0x24 and topic_filter[0] in (0x2B, 0x23):
         return False
-    while f < f_end:
-        c = topic_filter[f]
-        if c == 0x23:
+    is_over = False  # the topic ended where the filter has a '/': "a/#" also matches "a" (4.7.1.2)
+    for c in topic_filter:
+        if at < end and buf[at] == c:  # topics have no wildcards
+            at += 1
+        elif c == 0x23:
             return True
-        if c == 0x2B:
+        elif is_over:
+            return False
+        elif c == 0x2B:
             while at < end and buf[at] != 0x2F:
                 at += 1
-            f += 1
-        elif at < end and buf[at] == c:
-            at += 1
-            f += 1
+        elif c == 0x2F and at == end:
+            is_over = True
         else:
-            # "a/#" also matches "a" (4.7.1.2).
-            return at == end and f_end - f == 2 and c == 0x2F and topic_filter[f + 1] == 0x23
-    return at == end
+            return False
+    return at == end and not is_over

@@ -35,7 +35,9 @@ class Reader:
 
     def _next_packet(self):
         self._have = 0
-        self._expect(_HEAD, self._head, 2)
+        self._phase = _HEAD
+        self.into = self._head
+        self.want = 2
 
     def _expect(self, phase, into, want):
         self._phase = phase
@@ -47,16 +49,14 @@ class Reader:
     # False with error set: this is no MQTT stream.
     def received(self, n):
         phase = self._phase
-        if phase == _HEAD:
-            return self._on_head(n)
-        if phase == _LENGTH:
-            return self._on_length(self._one[0])
+        if phase <= _LENGTH:
+            return self._start(n)
         if phase == _MORE:
             # The whole chunk, whatever part of it is filled; the body has room for that.
             struct.pack_into(_CHUNK, self.body, self._have, self._chunk)
         self._have += n
         left = self.length - self._have
-        if left == 0:
+        if not left:
             self._next_packet()
             return True
         if self.cut and self._have >= self._body_len:
@@ -66,30 +66,35 @@ class Reader:
             self._expect(_MORE, self._chunk, min(limits.CHUNK_LEN, left))
         return False
 
-    def _on_head(self, n):
-        if self._have:  # the second byte came alone
-            self._head[1] = self._one[0]
-        elif n == 1:
-            self._have = 1
-            self._expect(_HEAD, self._one, 1)
-            return False
-        self.first = self._head[0]
-        self.length = 0
-        self._shift = 0
-        return self._on_length(self._head[1])
-
-    def _on_length(self, b):
-        self.length |= (b & 127) << self._shift
-        if b & 128:
+    # First byte and length. Most packets have both in one piece, and one byte of length.
+    def _start(self, n):
+        head = self._head
+        if self._phase == _LENGTH:
+            b = self._one[0]
+        else:
+            if self._have:  # the second byte came alone
+                head[1] = self._one[0]
+            elif n == 1:
+                self._have = 1
+                self._expect(_HEAD, self._one, 1)
+                return False
+            self.first = head[0]
+            self.length = self._shift = 0
+            b = head[1]
+        length = self.length = self.length | (b & 127) << self._shift
+        if b > 127:
             self._shift += 7
             if self._shift > 21:  # a fifth byte would follow (2.2.3)
                 self.error = "bad_length"
             self._expect(_LENGTH, self._one, 1)
             return False
-        self._have = 0
-        self.cut = self.length > self._body_len
-        if self.length == 0:
+        if not length:
+            self.cut = False
             self._next_packet()
             return True
-        self._expect(_BODY, self.body, min(self.length, self._body_len))
+        self.cut = length > self._body_len
+        self._have = 0
+        self._phase = _BODY
+        self.into = self.body
+        self.want = self._body_len if self.cut else length
         return False

@@ -50,24 +50,27 @@ class Message:
     def matches(self, topic_filter):
         return packets.matches(topic_filter, self.buf, self.topic_at, self.topic_end)
 
-    # Reads the body of a PUBLISH; None, or what is wrong with it.
+    # Reads the body of a PUBLISH, of which `have` bytes are in the buffer; None, or what is wrong with it.
     def parse(self, first, length, have):
+        buf = self.buf
         self.first = first
-        self.qos = first >> 1 & 3
-        self.retain = bool(first & packets.RETAIN)
-        self.dup = bool(first & packets.DUP)
-        self.topic_end = 2 + packets.get_u16(self.buf, 0) if have >= 2 else 2
-        self.payload_at = self.topic_end + (2 if self.qos else 0)
+        qos = self.qos = first >> 1 & 3
+        self.retain = first & 1 == 1
+        self.dup = first & 8 == 8
+        end = self.topic_end = 2 + (buf[0] << 8 | buf[1] if have >= 2 else 0)
+        at = self.payload_at = end + 2 if qos else end
         self.payload_end = length
-        if self.qos == 3 or (self.qos == 0 and self.dup):
+        self.packet_id = 0
+        if qos == 3 or (self.dup and not qos):
             return "bad_flags"
-        if self.payload_at > have:
+        if at > have:
             return "bad_publish" if have == length else "topic_too_long"
-        if not packets.is_topic(self.buf, 2, self.topic_end):
+        if not packets.is_topic(buf, 2, end):
             return "bad_topic"
-        self.packet_id = packets.get_u16(self.buf, self.topic_end) if self.qos else 0
-        if self.qos and not self.packet_id:
-            return "bad_packet_id"
+        if qos:
+            self.packet_id = buf[end] << 8 | buf[end + 1]
+            if not self.packet_id:
+                return "bad_packet_id"
         return None
 
 
@@ -129,7 +132,7 @@ class Session:
         self._check_fits("CONNECT", length)
         packets.put_connect(self._control, client_id, user, password, keepalive_s, clean, will)
         self._control_len = length
-        self._half_ms = keepalive_s * 500
+        self._quiet_ms = keepalive_s * 500 - 1 if keepalive_s else _MASK
         self.state = CONNECTING
         self._rx_ms = self._tx_ms = self._wait_ms = now_ms
 
@@ -165,7 +168,7 @@ class Session:
         self.in_flight = self._rels_len  # messages whose handshake is under way
         self._rels_sent = 0
         self._rel_ms = 0  # since when the oldest of them, PUBREL sent, has not been answered
-        self._half_ms = 0  # half the keep-alive
+        self._quiet_ms = _MASK  # nothing may come, or go, for longer: less than half the keep-alive
         for i in range(self._window):
             self._ids[i] = 0
 
@@ -259,7 +262,14 @@ class Session:
             self._name_ack()
         elif self._rels_sent < self._rels_len:
             self._name_rel(now_ms)
-        elif not self._pinging and self._ping_due(now_ms):
+        # A ping is due when nothing came, or nothing went, for half the keep-alive, and when QoS 0
+        # messages fill half of what may be unacknowledged: PINGRESP is what acknowledges them.
+        elif not self._pinging and (
+            self._want_ping
+            or self._loose_len * 2 > self._unacked_max_len
+            or (now_ms - self._rx_ms) & _MASK > self._quiet_ms
+            or (now_ms - self._tx_ms) & _MASK > self._quiet_ms
+        ):
             self._name_ping(now_ms)
         elif self.paused:
             return False
@@ -322,16 +332,6 @@ class Session:
             self._rel_ms = now_ms
         self._rels_sent += 1
         self._name(self._ack, 0, 4)
-
-    # A ping is due when nothing came, or nothing went, for half the keep-alive, and when QoS 0
-    # messages fill half of what may be unacknowledged: PINGRESP is what acknowledges them.
-    def _ping_due(self, now_ms):
-        if self._want_ping or self._loose_len * 2 > self._unacked_max_len:
-            return True
-        half_ms = self._half_ms
-        if not half_ms:
-            return False
-        return (now_ms - self._rx_ms) & _MASK >= half_ms or (now_ms - self._tx_ms) & _MASK >= half_ms
 
     def _name_ping(self, now_ms):
         self._want_ping = False
@@ -453,7 +453,7 @@ class Session:
 
     def _publish(self, first, length):
         message = self._message
-        error = message.parse(first, length, min(length, self._rx_len))
+        error = message.parse(first, length, self._rx_len if self.reader.cut else length)
         if error:
             self.fail(error)
             return
@@ -579,9 +579,9 @@ class Session:
             left = self._deadline("suback_timeout", self._wait_ms, limits.SUBACK_MS, left, now_ms)
         if self._pinging:
             left = self._deadline("ping_timeout", self._ping_ms, limits.PING_REPLY_MS, left, now_ms)
-        elif self._half_ms:
+        else:
             idle_ms = max(ticks.diff(now_ms, self._rx_ms), ticks.diff(now_ms, self._tx_ms))
-            left = min(left, max(0, self._half_ms - idle_ms))
+            left = min(left, max(0, self._quiet_ms + 1 - idle_ms))
         if self._rels_sent:
             left = self._deadline("pubcomp_timeout", self._rel_ms, limits.PUBACK_MS, left, now_ms)
         if self.in_flight:
