@@ -23,9 +23,9 @@ class Outbox:
         if not 64 <= size_len <= 65536:
             raise ValueError("outbox: expected 64..65536 bytes")
         self.buf = bytearray(size_len)
-        self._head = 0  # oldest record
+        self.head = 0  # oldest record
         self._tail = 0  # where the next record goes
-        self._records = 0  # between them, done ones included; all offsets are 0 when there are none
+        self.records = 0  # between them, done ones included; all offsets are 0 when there are none
         self._next = 0  # first record to send, meaningful while waiting > 0
         self.waiting = 0  # records to send
         self._again = 0  # of these, to be sent again under the packet id that they hold
@@ -51,20 +51,34 @@ class Outbox:
                 self.dropped += 1
                 return False
             at = self._room(length + HEAD_LEN)
+        end = self.head if self.records and at <= self.head else len(buf)
+        packets.put_publish(buf, at + HEAD_LEN, topic, payload, qos, retain, end)
+        self._add(at, length)
+        return True
+
+    # Where a packet of length bytes can be written in one piece, to be kept by add(); -1 if nowhere.
+    def place(self, length):
+        at = self._room(length + HEAD_LEN)
+        return at + HEAD_LEN if at >= 0 else -1
+
+    # The packet of length bytes that was written where place() said is the newest message.
+    def add(self, length):
+        self._add(self._room(length + HEAD_LEN), length)
+
+    def _add(self, at, length):
+        buf = self.buf
         if at != self._tail and self._tail + HEAD_LEN <= len(buf):
             buf[self._tail + 2] = _SKIP
         buf[at] = length & 255
         buf[at + 1] = length >> 8
         buf[at + 2] = _QUEUED
-        end = self._head if self._records and at <= self._head else len(buf)
-        self._tail = packets.put_publish(buf, at + HEAD_LEN, topic, payload, qos, retain, end)
+        self._tail = at + HEAD_LEN + length
         self.used_len += length + HEAD_LEN
-        self._records += 1
+        self.records += 1
         self.count += 1
         if not self.waiting:
             self._next = at
         self.waiting += 1
-        return True
 
     # The next record to send, -1 when there is none.
     def peek(self):
@@ -78,13 +92,13 @@ class Outbox:
     def holds_id(self, packet_id):
         if not self._again:
             return False
-        record = self._head
-        for _ in range(self._records):
+        record = self.head
+        for _ in range(self.records):
             at = record + HEAD_LEN
             if self.buf[record + 2] == _AGAIN and self.buf[at] & 6:  # QoS 0 has no id
                 if packets.publish_id(self.buf, at) == packet_id:
                     return True
-            record = self._after(record)
+            record = self.after(record)
         return False
 
     # The record that peek() named is being sent.
@@ -100,14 +114,21 @@ class Outbox:
     def done(self, record):
         self.buf[record + 2] = _DONE
         self.count -= 1
-        if record == self._head:
+        if record == self.head:
             self._free()
+
+    # Takes out a record that was never sent. Returns False, and does nothing, for any other.
+    def drop(self, record):
+        if self.buf[record + 2] != _QUEUED:
+            return False
+        self._take_out(record)
+        return True
 
     # The connection is gone: all that is not done is to be sent again, in order.
     def rewind(self):
         self.waiting = self.count
         self._again += self._turn(_SENT, _AGAIN)
-        self._next = self._head  # never a done one: _free() has seen to that
+        self._next = self.head  # never a done one: _free() has seen to that
 
     # The session is gone too: what was sent before is new to the hub.
     def forget_ids(self):
@@ -116,12 +137,12 @@ class Outbox:
     # Records of one state become another; returns how many.
     def _turn(self, old, new):
         turned = 0
-        record = self._head
-        for _ in range(self._records):
+        record = self.head
+        for _ in range(self.records):
             if self.buf[record + 2] == old:
                 self.buf[record + 2] = new
                 turned += 1
-            record = self._after(record)
+            record = self.after(record)
         return turned
 
     def packet_len(self, record):
@@ -130,44 +151,49 @@ class Outbox:
     # Where need_len bytes fit in one piece, -1 if nowhere. The tail never reaches the head from
     # behind: equal offsets mean empty, or full to the last byte of the buffer.
     def _room(self, need_len):
-        if self._records and self._tail <= self._head:
-            return self._tail if self._tail + need_len < self._head else -1
+        if self.records and self._tail <= self.head:
+            return self._tail if self._tail + need_len < self.head else -1
         if self._tail + need_len <= len(self.buf):
             return self._tail
-        return 0 if need_len < self._head else -1
+        return 0 if need_len < self.head else -1
 
     # Not what the hub may have begun to receive at QoS 2: it holds the packet id until PUBREL, which only
     # a message sent again leads to (MQTT 3.1.1, 4.4), and would take the next one under it for that message.
     def _drop_oldest(self):
-        record = self._head
+        record = self.head
         state = self.buf[record + 2]
         if state == _SENT or (state == _AGAIN and self.buf[record + HEAD_LEN] & 4):
             return False
         self._again -= state == _AGAIN
+        self.dropped += 1
+        self._take_out(record)
+        return True
+
+    # A record that waits is done.
+    def _take_out(self, record):
         self.waiting -= 1
         if self._next == record and self.waiting:
             self._seek(record)
-        self.dropped += 1
         self.done(record)
-        return True
 
     # Sets _next to the first record behind this one that is to be sent; there is one.
     def _seek(self, record):
-        record = self._after(record)
+        record = self.after(record)
         while self.buf[record + 2] == _DONE:
-            record = self._after(record)
+            record = self.after(record)
         self._next = record
 
     def _free(self):
         if not self.count:
-            self._records = self._head = self._tail = self.used_len = 0
+            self.records = self.head = self._tail = self.used_len = 0
             return
-        while self.buf[self._head + 2] == _DONE:
-            self.used_len -= self.packet_len(self._head) + HEAD_LEN
-            self._head = self._after(self._head)
-            self._records -= 1
+        while self.buf[self.head + 2] == _DONE:
+            self.used_len -= self.packet_len(self.head) + HEAD_LEN
+            self.head = self.after(self.head)
+            self.records -= 1
 
-    def _after(self, record):
+    # The record behind this one.
+    def after(self, record):
         at = record + HEAD_LEN + self.packet_len(record)
         if at != self._tail and (at + HEAD_LEN > len(self.buf) or self.buf[at + 2] == _SKIP):
             return 0
