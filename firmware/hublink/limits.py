@@ -54,10 +54,25 @@ WATCHDOG_MS = const(8388)
 # Before the reset that answers an exception nobody caught, so that its traceback can be read.
 RESET_PAUSE_MS = const(1000)
 
+# A message that nobody acknowledges is written to flash before it has waited for this long. One write a
+# minute for ever wears a Pico W's flash out in 30 years (platform-facts 5.3).
+SPILL_MS = const(60000)
+
 # -- sizes -------------------------------------------------------------------------------------
 RX_LEN = const(1024)
 CONTROL_LEN = const(1024)
 OUTBOX_LEN = const(4096)
+# While there is no link, messages are written to flash when this many wait.
+SPILL_COUNT = const(8)
+# The newest messages, while older ones fill the outbox or are on flash: SPILL_COUNT of 180 bytes.
+STAGE_LEN = const(1536)
+# A block of littlefs on all boards; what is written to flash goes there in files of whole blocks.
+BLOCK_LEN = const(4096)
+# Files of messages. One folder with more than 50 makes littlefs slow.
+FLASH_FILES = const(48)
+# As many files of one block: 1,150 messages of 128 bytes. A Pico W has 848 kB for files.
+FLASH_LEN = const(196608)
+FLASH_COUNT = const(10000)
 # Bytes kept free behind a message that is being received, so that pieces are copied whole.
 CHUNK_LEN = const(64)
 WINDOW = const(8)

@@ -1,4 +1,4 @@
-# Small files that survive power loss: written beside, then renamed over (atomic on littlefs).
+# Files that survive power loss.
 import json
 import os
 
@@ -14,7 +14,10 @@ def read(name, max_len):
 
 
 class Notes:
-    """A few numbers and texts kept over a restart, in one JSON file."""
+    """A few numbers and texts kept over a restart, in one JSON file.
+
+    It is written beside, then renamed over, which is atomic on littlefs.
+    """
 
     def __init__(self, name):
         self._name = name
@@ -36,3 +39,28 @@ class Notes:
         except OSError:
             return False
         return True
+
+
+class Folder:
+    """Files of one kind, by name. open() and remove() raise OSError if the file system refuses."""
+
+    def __init__(self, path):
+        self._path = path
+
+    # What is there. Nothing, if the folder can be neither made nor read: the first write will tell.
+    def names(self):
+        try:
+            os.mkdir(self._path)
+        except OSError:  # it is there, or the file system is not
+            pass
+        try:
+            return os.listdir(self._path)
+        except OSError:
+            return []
+
+    # mode: "rb", "ab" or "wb". What was written is on flash once the file was closed without an error.
+    def open(self, name, mode):
+        return open(self._path + "/" + name, mode)
+
+    def remove(self, name):
+        os.remove(self._path + "/" + name)
