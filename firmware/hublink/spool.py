@@ -71,7 +71,7 @@ class Spool:
         self._since_ms = now_ms
         self._failed = False  # flash refused; not tried again before the next period
         self.refused = 0
-        self.lost = journal.lost  # cause -> messages: full, expired, damaged, storage
+        self.lost = journal.lost  # cause -> messages: full, expired, damaged, storage, too_long
 
     # Accepts a message (topic, payload: bytes), to be forgotten in Unix second expires_s unless that is 0.
     # durable: it is on flash on return. False: it is lost, or handed back, or not on flash.
@@ -80,6 +80,7 @@ class Spool:
         outbox = self._sending.outbox
         length = packets.publish_len(len(topic), len(payload), qos)
         if length > self._journal.packet_max:
+            self._journal.lose("too_long")
             raise ValueError("message of %d bytes, expected at most %d" % (length, self._journal.packet_max))
         if self._is_next() and self._sending.place(length) >= 0:
             outbox.put(topic, payload, qos, retain)
@@ -110,9 +111,9 @@ class Spool:
         elif not online and only_ram >= limits.SPILL_COUNT:
             self._spill()
 
-    # Messages that wait anywhere or are in flight.
-    def count(self):
-        return self._sending.outbox.count + self._journal.unread() + self._stage.outbox.count
+    # Messages that were not sent yet, wherever they are.
+    def waiting(self):
+        return self._sending.outbox.waiting + self._journal.unread() + self._stage.outbox.waiting
 
     # -- the outbox --------------------------------------------------------------------------
 
@@ -232,6 +233,6 @@ class Spool:
             try:
                 return self._journal.append(batch)
             except OSError as e:
-                if e.errno != ENOSPC or self._policy != "drop_oldest" or not self._journal.drop_oldest():
+                if e.args[0] != ENOSPC or self._policy != "drop_oldest" or not self._journal.drop_oldest():
                     self._failed = True
         return 0
