@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
-	@echo 'ARGS="..." is handed on to demo, run, hub, size and bench; `make hub ARGS=--help` tells what they take.'
+	@echo 'ARGS="..." is handed on to demo, run, hub, size, bench and flash; `make hub ARGS=--help` tells what they take.'
 
 setup: ## make this machine ready; at once when it is
 	@"$(PYTHON)" tools/setup_desk.py
@@ -43,6 +43,9 @@ size: setup ## measure the firmware against its budgets
 bench: setup ## compare a publish with umqtt.simple and with the least that can be done
 	@$(BIN)/hublink bench $(ARGS)
 
+wear: setup ## measure what messages cost that are kept on flash
+	@$(BIN)/hublink flash-cost $(ARGS)
+
 lock: setup ## pin the Python packages anew, after a change in pyproject.toml; UPGRADE=--upgrade takes newer ones
 	$(BIN)/python -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet uv
@@ -60,4 +63,5 @@ distclean: clean ## remove what set-up made, too
 config-is-given:
 	@test -n "$(CONFIG)" || { echo "make run: say which node to run: make run CONFIG=path/to/config.json" >&2; exit 2; }
 
-.PHONY: help setup demo test lint unit micropython system long run hub size bench lock clean distclean config-is-given
+.PHONY: help setup demo test lint unit micropython system long run hub size bench wear lock clean distclean \
+	config-is-given

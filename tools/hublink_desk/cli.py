@@ -8,6 +8,7 @@ import click
 _VERBS = {
     "bench": "hublink_desk.bench.cli:command",
     "demo": "hublink_desk.demo:command",
+    "flash-cost": "hublink_desk.flash_cost:command",
     "hub": "hublink_desk.hub.cli:command",
     "hub-ctl": "hublink_desk.hub.ctl:command",
     "reference": "hublink_desk.reference.cli:command",
