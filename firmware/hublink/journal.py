@@ -37,7 +37,7 @@ class Journal:
     folder: has names(), open(name, mode) and remove(name), as device.folder.Folder.
     """
 
-    def __init__(self, folder, flash_len, count_max, packet_max):
+    def __init__(self, folder, packet_max, flash_len=limits.FLASH_LEN, count_max=limits.FLASH_COUNT):
         self._folder = folder
         self._count_max = count_max
         # Whole blocks: appending rewrites the last block of a file, and no more.

@@ -82,7 +82,7 @@ class Device:
     ):
         self._body_len = body_len
         self.outbox = Outbox(outbox_len)
-        self.journal = Journal(files, flash_len, count_max, self.outbox.packet_max())
+        self.journal = Journal(files, self.outbox.packet_max(), flash_len, count_max)
         self.now_s = _NOW_S
         self.spool = Spool(self.outbox, self.journal, policy, lambda: self.now_s, 0)
         self.now_ms = 0

@@ -41,7 +41,7 @@ class SpoolAgainstList(RuleBasedStateMachine):
 
     def start(self):
         self.outbox = Outbox(self.outbox_len)
-        self.journal = Journal(self.files, *self.bounds, self.outbox.packet_max())
+        self.journal = Journal(self.files, self.outbox.packet_max(), *self.bounds)
         self.spool = Spool(self.outbox, self.journal, self.policy, lambda: self.now_s, self.now_ms)
         self.last = -1
         self.made_room = False  # messages on flash were dropped for newer ones, read or not
@@ -145,14 +145,15 @@ class SpoolAgainstList(RuleBasedStateMachine):
         self.start()
         found = self.on_flash()
         assert found == sorted(set(found)), "out of order, or twice"
-        assert made_room or self.flushed <= set(found), "flushed, and not there"
+        missing = set() if made_room else self.flushed - set(found)
+        assert all(0 < self.kept[number] <= self.now_s for number in missing), "flushed, and not there"
         assert set(found) <= set(self.kept) | self.may_repeat, "never put"
         self.kept = {number: self.kept.get(number, 0) for number in found}
         self.flushed = set(found)
 
     def on_flash(self):
         """Numbers of what a device that starts now would find, expired or not."""
-        journal = Journal(self.files, *self.bounds, self.outbox.packet_max())
+        journal = Journal(self.files, self.outbox.packet_max(), *self.bounds)
         packet, found = bytearray(4096), []
         view = memoryview(packet)
 

@@ -149,7 +149,7 @@ class Scenario:
 
 # The numbers of all messages that a device finds when it starts.
 def read_all():
-    journal = Journal(Folder("/cut/outbox"), limits.FLASH_LEN, limits.FLASH_COUNT, limits.OUTBOX_LEN)
+    journal = Journal(Folder("/cut/outbox"), limits.OUTBOX_LEN)
     packet = bytearray(limits.OUTBOX_LEN)
     view = memoryview(packet)
     found = []

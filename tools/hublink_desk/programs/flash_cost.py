@@ -18,7 +18,7 @@ class Device:
 
     def __init__(self, folder, policy="drop_oldest"):
         self.outbox = Outbox(limits.OUTBOX_LEN)
-        journal = Journal(folder, limits.FLASH_LEN, limits.FLASH_COUNT, self.outbox.packet_max())
+        journal = Journal(folder, self.outbox.packet_max())
         self.spool = Spool(self.outbox, journal, policy, lambda: 1800000000, 0)
         self.now_ms = 0
         self.arrived = 0  # messages that the hub got
