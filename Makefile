@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
-	@echo 'ARGS="..." is handed on to demo, run, hub, size, bench and flash; `make hub ARGS=--help` tells what they take.'
+	@echo 'ARGS="..." is handed on to demo, run, hub, size, bench and wear; `make hub ARGS=--help` tells what they take.'
 
 setup: ## make this machine ready; at once when it is
 	@"$(PYTHON)" tools/setup_desk.py
@@ -63,5 +63,4 @@ distclean: clean ## remove what set-up made, too
 config-is-given:
 	@test -n "$(CONFIG)" || { echo "make run: say which node to run: make run CONFIG=path/to/config.json" >&2; exit 2; }
 
-.PHONY: help setup demo test lint unit micropython system long run hub size bench wear lock clean distclean \
-	config-is-given
+.PHONY: help setup demo test lint unit micropython system long run hub size bench wear lock clean distclean config-is-given

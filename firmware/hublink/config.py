@@ -4,7 +4,7 @@
 import json
 from binascii import a2b_base64
 
-from . import hubs, limits
+from . import hubs, limits, spool
 from .protocol import dns, packets
 
 # (setting, kind, default or None if it must be given, lowest, highest). Lengths for texts, numbers
@@ -18,6 +18,7 @@ _TOP = (
     ("tls", "section", {}, 0, 0),
     ("telemetry", "section", {}, 0, 0),
     ("memory", "section", {}, 0, 0),
+    ("flash", "section", {}, 0, 0),
 )
 _SECTIONS = {
     "wifi": (
@@ -35,6 +36,11 @@ _SECTIONS = {
         ("outbox_len", "number", limits.OUTBOX_LEN, 512, 65536),
         ("receive_len", "number", limits.RX_LEN, 256, 65536),
         ("window", "number", limits.WINDOW, 1, 16),
+    ),
+    "flash": (
+        ("messages_len", "number", limits.FLASH_LEN, 2 * limits.BLOCK_LEN, 4194304),
+        ("messages_max", "number", limits.FLASH_COUNT, 128, 1000000),
+        ("when_full", spool.POLICIES, spool.POLICIES[0], 0, 0),
     ),
 }
 _CA = ("ca", "files", None, 1, 4)
@@ -73,6 +79,11 @@ def parse(data):
     needed = hubs.module(hub["type"]).credentials(hub) if hub.get("type") in hubs.NAMES else ("cert", "key")
     proofs = tuple([(name,) + _PROOF for name in needed])
     config["tls"] = _section("tls.", config.get("tls", {}), (_CA,) + proofs, wrong)
+    # With less, what was flushed might be dropped from there while it is still in RAM.
+    if not wrong and config["flash"]["messages_len"] < 2 * config["memory"]["outbox_len"]:
+        least = 2 * config["memory"]["outbox_len"]
+        given = config["flash"]["messages_len"]
+        wrong.append("flash.messages_len: %d, expected %d, twice memory.outbox_len, or more" % (given, least))
     if wrong:
         raise ConfigError("\n".join(wrong))
     return config

@@ -8,8 +8,10 @@ from . import VERSION, events, hubs, limits, link
 from .device import storage, system, vitals
 from .device.watchdog import Watchdog
 from .hubs import generic
+from .journal import Journal
 from .outbox import Outbox
 from .protocol import packets
+from .spool import Spool
 from .telemetry import Telemetry
 from .uplink import Uplink
 
@@ -38,6 +40,14 @@ class Node:
         self.uplink = Uplink(
             board, settings, files, self.hub, self._outbox, notes, self._message, self._trouble, _log
         )
+        flash = settings["flash"]
+        packet_max = self._outbox.packet_max()
+        journal = Journal(
+            storage.Folder("outbox"), packet_max, flash["messages_len"], flash["messages_max"]
+        )
+        clock = self.uplink.clock
+        self._spool = Spool(self._outbox, journal, flash["when_full"], clock.now_s, system.now_ms())
+        self.uplink.keep_in(self._spool)
         if settings["telemetry"]["vitals_s"]:
             every_s = settings["telemetry"]["vitals_s"]
             self._telemetry.add(self._vitals, "vitals", every_s, system.now_ms(), self.hub.telemetry_topic)
@@ -85,9 +95,17 @@ class Node:
 
         return add
 
-    def send(self, name, data, folder=""):
-        """Sends data (what JSON can say) once, now or when the hub is back. False if it was lost."""
-        return self._send(self._topic(folder), name, data)
+    def send(self, name, data, folder="", durable=False, expiry_s=0):
+        """Sends data (what JSON can say) once, now or when the hub is back. False if it was lost.
+
+        durable: it survives a reset from now on; False then also says that it would not. expiry_s: it is
+        not sent later than this many seconds from now; 0: it waits for ever.
+        """
+        return self._send(self._topic(folder), name, data, durable, expiry_s)
+
+    def flush(self):
+        """Lets all that was sent, and is not acknowledged, survive a reset. False if flash refuses."""
+        return self._spool.flush()
 
     def set_state(self, data):
         """What the device is like: the hub keeps the last one. Sent as soon and as often as it bears."""
@@ -147,11 +165,13 @@ class Node:
     def step(self, now_ms):
         """One turn; returns for how many ms nothing needs doing unless bytes arrive."""
         idle_ms = self._measure(now_ms)
+        self._keep(now_ms)
         return min(idle_ms, self.uplink.step(now_ms), limits.SOCKET_STEP_MS)
 
     def close(self):
         """Tells the hub that the device leaves on purpose, and closes the connection."""
         self.uplink.close()
+        self.flush()
 
     def status(self):
         """Prints what the node is doing and why."""
@@ -168,8 +188,8 @@ class Node:
         print("  wifi %s, rssi %s" % (up.wifi.ssid() or "up", up.wifi.rssi()))
         print("  clock %s, was off by %d s" % (up.clock.text(), up.clock.drift_s))
         print("  hub %s at %s:%d" % (self.hub.NAME, up.to["host"], up.to["port"]))
-        print("  messages: %d made, %d waiting, %d in flight, %d dropped" % (
-            self._telemetry.seq, self._outbox.waiting, up.session.in_flight, self._outbox.dropped,
+        print("  messages: %d made, %d waiting, %d in flight, lost: %s" % (
+            self._telemetry.seq, self._spool.waiting(), up.session.in_flight, self._spool.lost or "none",
         ))  # fmt: skip
         print("  events: %d, last: %s" % (self.event_count, self.last_event))
 
@@ -189,8 +209,12 @@ class Node:
     def _topic(self, folder):
         return self.hub.telemetry(folder) if folder else self.hub.telemetry_topic
 
-    def _send(self, topic, name, data):
-        message = self._telemetry.encode(name, data, self.uplink.clock.now_s(), self._outbox.dropped)
+    def _send(self, topic, name, data, durable=False, expiry_s=0):
+        now_s = self.uplink.clock.now_s()
+        message = self._telemetry.encode(name, data, now_s, sum(self._spool.lost.values()))
+        if durable or expiry_s:
+            expires_s = now_s + expiry_s if now_s and expiry_s else 0
+            return self._spool.put(topic, message, self._qos, False, expires_s, durable)
         return self.uplink.send(topic, message, self._qos)
 
     def _sample(self, topic, name, function):
@@ -204,10 +228,19 @@ class Node:
         except Exception as e:
             self._trouble("sensor_" + name, repr(e))
 
+    def _keep(self, now_ms):
+        try:
+            self._spool.step(now_ms, self.uplink.link.state == link.ONLINE)
+        except MemoryError:  # an open file takes a kilobyte in one piece
+            system.collect()
+            self._trouble("out_of_memory", "flash")
+
     def _vitals(self):
         data = vitals.read(board, self.uplink.wifi, system.uptime_s())
         data["online"] = self.uplink.link.online_count
         data["failed"] = self.uplink.link.failed_count
+        if self._spool.lost:
+            data["lost"] = self._spool.lost
         return data
 
     # A sensor that fails ten times a second must not send ten messages a second.

@@ -113,8 +113,15 @@ class Uplink:
     def _announce(self, payload):
         return self.session.announce(self.hub.status_topic, payload, self.hub.retain)
 
-    # Sends a message (topic, payload: bytes), now or by way of the outbox. False if it was lost.
+    # What is not sent at once is the spool's.
+    def keep_in(self, spool):
+        self._spool = spool
+        self.connection.express.put = spool.put
+
+    # Sends a message (topic, payload: bytes), now or when the hub is back. False if it was lost.
     def send(self, topic, payload, qos, retain=False):
+        if qos or self._spool.waiting():
+            return self._spool.put(topic, payload, qos, retain)
         return self.connection.express.send(topic, payload, qos, retain)
 
     # The device's state (bytes): the last one set is sent, as soon as the hub bears it.

@@ -99,6 +99,16 @@ _SETTINGS = (
     ("memory.outbox_len", "number", (512, 65536), (0, 511, 65537), "a whole number from 512 to 65536"),
     ("memory.receive_len", "number", (256, 65536), (255, 65537), "a whole number from 256 to 65536"),
     ("memory.window", "number", (1, 8, 16), (0, 17), "a whole number from 1 to 16"),
+    ("flash", "section", ({},), (), "an object of settings"),
+    ("flash.messages_len", "number", (131072, 4194304), (8191, 4194305), "from 8192 to 4194304"),
+    ("flash.messages_max", "number", (128, 1000000), (127, 1000001), "a whole number from 128 to 1000000"),
+    (
+        "flash.when_full",
+        "text",
+        ("drop_oldest", "drop_newest", "refuse"),
+        ("", "drop"),
+        "one of drop_oldest, drop_newest, refuse",
+    ),
 )
 # Of hubs with free topics.
 _TOPIC_SETTINGS = tuple(
@@ -162,6 +172,7 @@ _HUBS = (
     (_OMNICORE, _OMNICORE_SETTINGS),
     (_AZURE, _AZURE_SETTINGS),
 )
+_PREFIXES = ("", "wifi.", "clock.", "dns.", "hub.", "tls.", "telemetry.", "memory.", "flash.")
 _NETWORK_SETTINGS = (
     ("ssid", "text", ("s", "x" * 32), ("", "x" * 33, "\u00fc" * 17), "a text of 1 to 32 bytes"),
     ("password", "text", ("", "x" * 63), ("x" * 64,), "a text of 0 to 63 bytes"),
@@ -268,6 +279,11 @@ def case_the_least_is_enough_and_the_rest_has_defaults():
         "tls": {"ca": ["ca.der"], "cert": "device.der", "key": "key.der"},
         "telemetry": {"qos": 1, "vitals_s": limits.VITALS_S},
         "memory": {"outbox_len": limits.OUTBOX_LEN, "receive_len": limits.RX_LEN, "window": limits.WINDOW},
+        "flash": {
+            "messages_len": limits.FLASH_LEN,
+            "messages_max": limits.FLASH_COUNT,
+            "when_full": "drop_oldest",
+        },
     }
 
 
@@ -399,7 +415,7 @@ def case_settings_of_one_hub_are_unknown_to_another():
 
 def case_unknown_settings_are_refused_at_every_level():
     base = _set(_BASE, "wifi.networks", [{"ssid": "s"}])
-    for section in ("", "wifi.", "clock.", "dns.", "hub.", "tls.", "telemetry.", "memory."):
+    for section in _PREFIXES:
         for name in ("nonsense", "Device", "", "hosts"):
             complaints = _complaints(_set(base, section + name, 1))
             assert len(complaints) == 1, (section, name, complaints)
@@ -418,7 +434,7 @@ def case_no_setting_switches_verification_off():
     for base in (_BASE, _with_hub(_SCALEWAY)):
         for name in names:
             for value in (False, True, 0, "none", None, {}):
-                for section in ("", "wifi.", "clock.", "dns.", "hub.", "tls.", "telemetry.", "memory."):
+                for section in _PREFIXES:
                     if section + name == "tls":
                         continue  # that one is a section, and an empty one lacks all it must have
                     assert _complaints(_set(base, section + name, value)), (section, name, value)
@@ -705,6 +721,13 @@ def case_every_bad_file_is_told_at_once():
     assert told == [["tls.ca:", "a"], ["tls.ca:", "b"], ["tls.cert:", "device.der"], ["tls.key:", "key.der"]]
 
 
+def case_flash_holds_at_least_twice_the_outbox():
+    given = _set(_BASE, "memory.outbox_len", 8192)
+    assert _parse(_set(given, "flash.messages_len", 16384))["flash"]["messages_len"] == 16384
+    complaint = "flash.messages_len: 16383, expected 16384, twice memory.outbox_len, or more"
+    assert _complaints(_set(given, "flash.messages_len", 16383)) == [complaint]
+
+
 def case_a_secret_is_base64_of_16_bytes_or_more():
     given = _with_hub(_AZURE)
     given["hub"]["auth"] = "sas"
@@ -730,7 +753,7 @@ def case_a_secret_is_base64_of_16_bytes_or_more():
 
 def case_every_setting_is_in_these_tables():
     tested = {row[0] for row in _SETTINGS}
-    for section in ("wifi", "clock", "dns", "tls", "telemetry", "memory"):
+    for section in ("wifi", "clock", "dns", "tls", "telemetry", "memory", "flash"):
         for name in _parse(_BASE)[section]:
             assert section + "." + name in tested, name
     for name in _parse(_BASE)["hub"]:

@@ -92,6 +92,7 @@ class World:
             "tls": {"ca": ["ca.der"], "cert": "device.der", "key": "device.key.der"},
             "telemetry": {"vitals_s": 0},
             "memory": {},
+            "flash": {},
         }
         if "type" in sections.get("hub", {}):
             config["hub"] = {"host": HUB_NAME}

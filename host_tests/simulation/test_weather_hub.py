@@ -1,6 +1,8 @@
 """The hub in trouble: restarts, silence, refusals, packets that no hub should send."""
 
 
+import os
+
 import pytest
 
 from host_tests.fakes import World
@@ -268,7 +270,7 @@ def test_reports_of_each_qos_arrive_once_and_in_order(qos):
 def test_messages_of_each_qos_arrive_once_and_in_order(qos):
     with online_world(program=None) as world:
         for number in range(30):
-            world.node.uplink.session.outbox.put(b"data", b"%d" % number, qos)
+            world.node.uplink.send(b"data", b"%d" % number, qos)
         world.run(for_s=10)
         arrived = [arrival.payload for arrival in world.hub.received if arrival.topic == "data"]
         assert arrived == [b"%d" % number for number in range(30)]
@@ -289,7 +291,7 @@ def arrivals_over_many_drops(qos, seed):
         world.run(until=world.online, limit_s=CONNECT_S)
         world.net.latency_ms = 300  # so that there is often something under way
         for number in range(20):
-            world.node.uplink.session.outbox.put(b"data", b"%d" % number, qos)
+            world.node.uplink.send(b"data", b"%d" % number, qos)
             world.clock.after(world.random.randrange(20_000), lambda: lose_packets_then_the_connection(world))
             world.run(for_s=world.random.random())
         world.run(for_s=120)
@@ -320,12 +322,23 @@ def test_packets_are_lost_on_the_way():
         assert_readings_in_order(world)
 
 
-def test_outage_longer_than_the_outbox_drops_the_oldest_and_says_so():
+def test_outage_longer_than_the_outbox_loses_nothing():
     with online_world() as world:
-        world.hub.stop()
-        world.run(for_s=600)
-        world.hub.start()
-        world.run(until=world.online, limit_s=BACKOFF_S + CONNECT_S)
-        assert_readings_in_order(world)
-        last = world.hub.telemetry()[-1][1]
-        assert last["dropped"] > 50
+        outage(world)
+        assert "dropped" not in world.hub.telemetry()[-1][1]
+        assert not os.listdir(os.path.join(world.folder, "outbox"))
+
+
+def test_outage_longer_than_the_flash_drops_the_oldest_and_says_so():
+    with online_world(flash={"messages_len": 8192}) as world:
+        outage(world, 1800)
+        assert world.hub.telemetry()[-1][1]["dropped"] > 50
+
+
+def outage(world, for_s=600):
+    world.hub.stop()
+    world.run(for_s=for_s)
+    world.hub.start()
+    world.run(until=world.online, limit_s=BACKOFF_S + CONNECT_S)
+    world.run(for_s=20)
+    assert_readings_in_order(world)

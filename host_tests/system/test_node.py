@@ -19,6 +19,7 @@ from hublink_desk.run import DeskBoard
 from hublink_desk.wire import Wire
 from hublink_desk.workshop import HUB_NAME, device_id
 
+from host_tests.system.desk_hub_parts import wait_until
 from host_tests.system.listener import Listener
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -83,7 +84,7 @@ def test_telemetry_reaches_mosquitto_over_mutual_tls(workshop, mosquitto, interp
 
 def test_nothing_is_lost_and_order_is_kept_over_a_broker_restart(workshop, mosquitto, interpreter, mpy):
     with Wire(mosquitto.port) as wire:
-        config = workshop.device(NAME, generic(wire.port), memory={"outbox_len": 32768})
+        config = workshop.device(NAME, generic(wire.port))
         with board(config, interpreter, mpy) as node:
             node.start()
             with Listener(workshop, mosquitto.port, "#") as listener:
@@ -102,6 +103,36 @@ def test_nothing_is_lost_and_order_is_kept_over_a_broker_restart(workshop, mosqu
     # What was in flight when the link went may come twice (QoS 1), but nothing is left out.
     assert messages[0]["data"] <= last + 1
     assert sum(troubles.values()) >= 1
+
+
+def test_what_is_on_flash_survives_a_power_cut(workshop, mosquitto, interpreter, mpy):
+    with Wire(mosquitto.port) as wire:
+        config = workshop.device(NAME, generic(wire.port))
+        with (
+            Listener(workshop, mosquitto.port, "#") as listener,
+            board(config, interpreter, mpy) as node,
+        ):
+            node.start()
+            listener.wait(f"{NAME}/telemetry", lambda m: m["data"] == 5)
+            wire.cut()
+            node.wait_line("link ONLINE -> DOWN", STEP_S)
+            seen = listener.messages(f"{NAME}/telemetry")
+            flash = config.parent / "outbox"
+            wait_until(lambda: flash.is_dir() and stored_len(flash) > 3000)  # a few batches
+            node.kill()
+            wire.restore()
+            node.start()
+            messages = listener.wait(f"{NAME}/telemetry", lambda m: m["boot"] == 2 and m["data"] == 1)
+            wait_until(lambda: not any(flash.iterdir()))
+    kept = [m for m in messages if m["boot"] == 1][len(seen) :]
+    last = one_of_each(seen)
+    # QoS 1: what was in flight may come twice, and what was only in RAM is gone.
+    assert kept[0]["data"] <= last + 1
+    assert one_of_each(kept) > last + 8
+
+
+def stored_len(folder):
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def test_hub_that_falls_silent_is_noticed_and_left(workshop, mosquitto, mpy):

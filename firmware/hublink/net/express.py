@@ -19,11 +19,12 @@ _pack_into = struct.pack_into
 
 
 class Express:
-    """session: a Session. stream: a Stream."""
+    """session: a Session. stream: a Stream. put: f(topic, payload, qos, retain) -> bool, settable."""
 
     def __init__(self, session, stream):
         self._session = session
         self._stream = stream
+        self.put = session.outbox.put  # what cannot be sent at once
         self._buf = bytearray(_BUF_LEN)
         self._topic = self  # none yet
         self._cost = 0  # bytes that may stay unacknowledged with a message, but for its payload
@@ -55,7 +56,7 @@ class Express:
         except ERRORS as e:
             self._stream.failed(e)  # the next turn will find it
             session.settle()
-            return session.outbox.put(topic, payload)
+            return self.put(topic, payload, 0, False)
         if taken != n:
             session.settle()
             taken = taken or 0
@@ -66,7 +67,7 @@ class Express:
         self._session.settle()
         if not qos and topic is not self._topic and len(topic) < _BUF_LEN - _TOPIC_AT - _PAYLOAD_MAX:
             self._prepare(topic)
-        return self._session.outbox.put(topic, payload, qos, retain)
+        return self.put(topic, payload, qos, retain)
 
     def _prepare(self, topic):
         packets.put_u16(self._buf, _TOPIC_AT - 2, len(topic))
