@@ -214,6 +214,8 @@ class Uplink:
         if not self._announced:
             birth = json.dumps({"online": True, "version": VERSION})
             self._announced = self._announce(birth.encode())
+            if self.hub.state_topic is self.hub.status_topic:
+                self._state_ms = now_ms  # it is a state, too
         self._keep_state(now_ms)
         if self.hub.greets and self.session.announce(self.hub.greeting[0], self.hub.greeting[1], False):
             self.hub.greets = False

@@ -26,6 +26,23 @@ def test_birth_message(board):
         assert json.loads(first.payload)["online"] is True and "version" in json.loads(first.payload)
 
 
+def test_state_behind_a_birth_message_that_is_one_too_waits_as_long_as_the_hub_asks():
+    def program(node):
+        node.hub.state_topic = node.hub.status_topic  # as with hubs of fixed topics
+        node.hub.STATE_EVERY_MS = 3000
+        node.set_state({"n": 1})
+
+    with online_world(program=program) as world:
+        world.hub.drop()
+        world.run(for_s=2 * BACKOFF_S)
+        arrivals = [arrival for arrival in world.hub.received if arrival.topic == STATUS]
+        assert len(arrivals) == 4
+        for birth, state in zip(arrivals[::2], arrivals[1::2], strict=True):
+            assert json.loads(birth.payload)["online"] is True
+            assert state.payload == b'{"n": 1}'
+            assert state.at_ms - birth.at_ms >= 2900
+
+
 @pytest.mark.parametrize("board", BOARDS)
 def test_will_is_published_when_the_device_vanishes(board):
     with online_world(board) as world:
