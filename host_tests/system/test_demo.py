@@ -1,4 +1,4 @@
-"""`hublink demo` as a person runs it: eight checks, and nothing left behind, also after Ctrl-C."""
+"""`hublink demo` as a person runs it, for each hub: eight checks, nothing left behind, also after Ctrl-C."""
 
 import os
 import signal
@@ -51,9 +51,8 @@ class Running:
         return code
 
     def leftovers(self):
-        """Processes of its session, and files in its folder."""
-        session = self.process.pid
-        alive = [p.pid for p in psutil.process_iter() if _session(p.pid) == session]
+        """Processes that it started, also in sessions of their own, and files in its folder."""
+        alive = [p.name() for p in psutil.process_iter() if _variable(p, "TMPDIR") == str(self.tmp_path)]
         return alive, sorted(path.name for path in self.tmp_path.iterdir())
 
     def close(self):
@@ -62,10 +61,10 @@ class Running:
         self.finish()
 
 
-def _session(pid):
+def _variable(process, name):
     try:
-        return os.getsid(pid)
-    except OSError:
+        return process.environ().get(name)
+    except psutil.Error:  # gone, or another user's
         return None
 
 
@@ -82,29 +81,49 @@ def demo(tmp_path):
         running.close()
 
 
-@pytest.mark.parametrize("name", ["micropython", "micropython32"])
-def test_demo_shows_eight_checks_and_succeeds(demo, name):
-    needs(name)
-    running = demo("--interpreter", name)
+@pytest.mark.parametrize(
+    ("hub", "interpreter"),
+    [
+        ("scaleway", "micropython"),
+        ("scaleway", "micropython32"),
+        ("clearblade", "micropython"),
+        ("omnicore", "micropython"),
+        ("generic", "micropython"),
+    ],
+)
+def test_demo_shows_eight_checks_and_succeeds(demo, hub, interpreter):
+    needs(interpreter)
+    running = demo("--hub", hub, "--interpreter", interpreter)
     assert running.finish() == 0, "\n".join(running.lines)
     assert running.lines[-1] == "demo: 8 of 8 ok"
     assert sum(line.lstrip("│ ").startswith("ok ") for line in running.lines) == 8
     assert running.leftovers() == ([], [])
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_demo_leaves_nothing_behind(demo, signal_number):
+@pytest.mark.parametrize(
+    ("hub", "signal_number"),
+    [
+        ("scaleway", signal.SIGINT),
+        ("scaleway", signal.SIGTERM),
+        ("clearblade", signal.SIGINT),
+        ("generic", signal.SIGINT),
+    ],
+)
+def test_interrupted_demo_leaves_nothing_behind(demo, hub, signal_number):
     needs("micropython")
-    running = demo()
+    running = demo("--hub", hub)
     running.wait_for("link HUB -> ONLINE")
+    alive, files = running.leftovers()
+    assert len(alive) >= 2 and files, "the demo and its device; nothing would be seen of them otherwise"
     os.kill(running.process.pid, signal_number)
     assert running.finish() != 0
     assert running.leftovers() == ([], [])
 
 
-def test_demo_without_its_interpreter_says_so_in_one_sentence(demo):
-    running = demo("--interpreter", "micropythonn")
+@pytest.mark.parametrize(("option", "value"), [("--hub", "azur"), ("--interpreter", "micropythonn")])
+def test_demo_of_what_there_is_not_says_so_in_one_sentence(demo, option, value):
+    running = demo(option, value)
     assert running.finish() == 2
-    assert "'micropythonn' is not one of" in running.lines[-1]
+    assert f"'{value}' is not one of" in running.lines[-1]
     assert not any("Traceback" in line for line in running.lines)
     assert running.leftovers() == ([], [])

@@ -1,4 +1,5 @@
-# The demo's device: a reading twice a second, and a handler that says what it heard.
+# The demo's device: a reading twice a second, a state that commands change, and a handler that says what it
+# heard.
 from hublink import Node
 
 node = Node()
@@ -10,6 +11,11 @@ def room():
     global count
     count += 1
     return {"celsius": 20 + count % 10 / 10}
+
+
+@node.on_command
+def commanded(name, payload):
+    node.set_state({name: payload.decode()})
 
 
 @node.on_event(severity="error")
