@@ -21,7 +21,7 @@ def make(*arguments):
 
 def commands():
     """The lines of indented blocks that a person would type."""
-    lines = re.findall(r"^    (make .*|mpremote .*)$", README, re.MULTILINE)
+    lines = re.findall(r"^    (make .*|mpremote .*|\.venv/.*)$", README, re.MULTILINE)
     return [line.split("#")[0].strip() for line in lines]
 
 
@@ -36,6 +36,20 @@ def test_make_run_without_a_configuration_says_what_is_missing():
     done = make("run")
     assert done.returncode == 2
     assert "make run CONFIG=path/to/config.json" in done.stderr
+
+
+def test_make_demo_hands_the_hub_on():
+    assert "hublink demo --hub" not in make("--dry-run", "demo").stdout
+    assert 'hublink demo --hub "clearblade"' in make("--dry-run", "demo", "HUB=clearblade").stdout
+
+
+def test_commands_of_the_desk_explain_themselves():
+    shown = [line.split() for line in commands() if line.startswith(".venv/")]
+    assert [line[1] for line in shown] == ["hub-ctl"]
+    for line in shown:
+        done = subprocess.run(line, cwd=paths.ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "command" in done.stdout
 
 
 def test_make_hub_explains_itself():
