@@ -42,9 +42,7 @@ class Uplink:
         self._state_ms = None  # when it was sent last
         self._state_sent = True
         hub.take(files)
-        self._signing = None  # makes the token
-        self._token = None
-        self._renew_s = 0  # uptime at which it is to be replaced
+        self._token = self._new_token() if hub.token_life_s else None
         self._backoff = Backoff(limits.BACKOFF_BASE_MS, limits.BACKOFF_CAP_MS)
         self.link = link.Link(self._backoff, limits.STABLE_MS, system.now_ms())
         self._steps = (self._down, self._wifi, self._clock, self._hub, self._online)
@@ -52,6 +50,12 @@ class Uplink:
         self._syncing = False  # the clock is being asked while online
         self._sync_ms = None  # when it last was
         self._uptime_s = 0
+
+    # Only hubs that take tokens need it.
+    def _new_token(self):
+        from .token import Token
+
+        return Token(self.hub.sign, self.hub.token_life_s)
 
     def _build_network(self, settings):
         wifi = settings["wifi"]
@@ -81,7 +85,7 @@ class Uplink:
 
     def _connect(self, now_ms):
         hub, to = self.hub, self.to
-        client_id, user, password = hub.credentials(self._token)
+        client_id, user, password = hub.credentials(self._token and self._token.value)
         self.session.connect(
             now_ms, client_id, user, password, to["keepalive_s"], hub.CLEAN_SESSION, hub.will()
         )
@@ -148,7 +152,6 @@ class Uplink:
 
     def _leave(self, now_ms, goodbye=False):
         self.connection.close(now_ms, goodbye)
-        self._signing = None
         if self.gateway:
             self.gateway.lost()
 
@@ -193,8 +196,10 @@ class Uplink:
 
     def _hub(self, now_ms):
         if self.connection.state == connection.IDLE:
-            if not self._has_token():
-                return 0
+            if self._token:
+                system.collect()
+                if not self._token.make(self.clock.now_s()):
+                    return 0
             self._connect(now_ms)
         state = self._poll(now_ms)
         if state == connection.BROKEN:
@@ -225,7 +230,7 @@ class Uplink:
             self._trouble("oversized")
         if state == connection.BROKEN:
             return self._broken(now_ms)
-        if self.hub.token_life_s and self._uptime_s >= self._renew_s:
+        if self._token and self._token.is_old(self.clock.now_s()) and not self.session.tx_len:
             self._leave(now_ms, True)
             return self._go(link.RENEW, now_ms)
         idle_ms = limits.POLL_MS if self._syncing else limits.SOCKET_STEP_MS
@@ -237,20 +242,6 @@ class Uplink:
     # The outbox may hold messages of devices that have to be attached again first.
     def _pause(self):
         self.session.paused = self.gateway is not None and self.gateway.restoring > 0
-
-    # True once there is a token that is good for this connection, or none is needed. One that has to be
-    # made is made in slices, one a turn (protocol/es256.py).
-    def _has_token(self):
-        life_s = self.hub.token_life_s
-        if not life_s or (self._token and self._uptime_s < self._renew_s):
-            return True
-        if not self._signing:
-            now_s = self.clock.now_s()
-            self._signing = self.hub.sign(now_s, now_s + life_s)
-            self._renew_s = self._uptime_s + life_s * 4 // 5
-        system.collect()
-        self._token = next(self._signing)
-        return self._token is not None
 
     # Where the state says who is online, it is sent again behind that.
     def _keep_state(self, now_ms):
@@ -277,7 +268,8 @@ class Uplink:
             reason = "connack_%d" % code
         if code > 0 or reason in _DATES:
             self.clock.stale = True
-            self._token = None
+            if self._token:
+                self._token.drop()
             self._backoff.to_cap()
         self._failures += 1
         if self._failures % _LEAVE_AFTER == 0:
