@@ -215,10 +215,10 @@ class Gateway:
         if not hub.ATTACHED_MAX:
             return session.subscribe(packets.UNSUBSCRIBE, filters, self._since_ms)
         if self._step == _DETACH:
-            return session.ask(hub.bound_topic(bound.name, b"detach"), b"{}")
+            return session.ask(hub.bound_topic(bound.name, b"detach"), b"{}", self._since_ms)
         token = bound.token() if callable(bound.token) else bound.token
         payload = json.dumps({"authorization": token or ""})
-        return session.ask(hub.bound_topic(bound.name, b"attach"), payload.encode())
+        return session.ask(hub.bound_topic(bound.name, b"attach"), payload.encode(), self._since_ms)
 
     def _answered(self):
         bound = self._now
@@ -244,6 +244,7 @@ class Gateway:
         bound.restoring = False
         if bound is self._now:
             self._now = None
+            self._session.refused(self._id)  # an answer would come too late
 
     def _failed(self, reason, now_ms, detail):
         bound = self._now

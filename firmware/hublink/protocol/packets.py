@@ -123,21 +123,27 @@ def put_publish(buf, at, topic, payload, qos, retain, end):
     return put(buf, at, payload, end)
 
 
-# Where the packet id of the PUBLISH (QoS 1, 2) that starts at buf[at] stands.
-def _publish_id_at(buf, at):
+# Where the topic of the PUBLISH that starts at buf[at] begins, behind its length.
+def publish_topic_at(buf, at):
     at += 1
     while buf[at] & 128:
         at += 1
-    return at + 3 + get_u16(buf, at + 1)
+    return at + 3
+
+
+# Where it ends; of QoS 1 and 2 the packet id follows.
+def publish_topic_end(buf, at):
+    at = publish_topic_at(buf, at)
+    return at + get_u16(buf, at - 2)
 
 
 def publish_id(buf, at):
-    return get_u16(buf, _publish_id_at(buf, at))
+    return get_u16(buf, publish_topic_end(buf, at))
 
 
 # Makes the PUBLISH (QoS 1, 2) at buf[at] ready to go: its packet id, and whether it was sent before.
 def set_publish_id(buf, at, packet_id, dup):
-    put_u16(buf, _publish_id_at(buf, at), packet_id)
+    put_u16(buf, publish_topic_end(buf, at), packet_id)
     buf[at] = buf[at] | DUP if dup else buf[at] & ~DUP
 
 

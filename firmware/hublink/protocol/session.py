@@ -115,7 +115,7 @@ class Session:
         self._acks_len = 0
         self._waits_for = 0  # CONNACK aside: SUBACK or UNSUBACK, for packet _wait_id, since _wait_ms
         self._wait_id = 0
-        self._asked_id = 0  # of the request that is not acknowledged
+        self.asked_id = 0  # of the request that is not acknowledged, made at _asked_ms
         self._pinging = False  # since _ping_ms
         self._want_ping = False
         self._unacked_len = 0  # QoS 1 bytes in flight, TLS overhead included
@@ -166,24 +166,41 @@ class Session:
         self._control_len = packets.put_publish(control, 0, topic, payload, 0, retain, len(control))
         return True
 
-    # A QoS 1 message past the outbox: a request. on_ack tells when the hub has taken it, if it does; one
-    # that the connection ends under is forgotten. Returns the packet id, 0 while it cannot be sent yet.
-    def ask(self, topic, payload):
-        control = self._control
-        self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 1))
-        if self.state != UP or self._control_len:
+    # A QoS 1 message past the outbox: a request, one at a time. on_ack tells when the hub has taken it, if it
+    # does; one that the connection ends under is forgotten. Returns the packet id, 0 while it cannot be sent.
+    def ask(self, topic, payload, now_ms, retain=False):
+        self.check_request(topic, payload)
+        if self.state != UP or self._control_len or self.asked_id:
             return 0
-        self._asked_id = self._new_id()
-        self._control_len = packets.put_publish(control, 0, topic, payload, 1, False, len(control))
-        packets.set_publish_id(control, 0, self._asked_id, False)
-        return self._asked_id
+        control = self._control
+        self.asked_id = self._new_id()
+        self._asked_ms = now_ms
+        self._control_len = packets.put_publish(control, 0, topic, payload, 1, retain, len(control))
+        packets.set_publish_id(control, 0, self.asked_id, False)
+        return self.asked_id
 
-    # The hub has said that it will not acknowledge this message (0: none): it is over.
-    def refused(self, packet_id):
-        slot = self._slot(packet_id) if packet_id else -1
-        if slot >= 0 and (not self.tx_len or self._records[slot] != self._writing):
-            self._leave(slot)
-            self._delivered(packet_id)
+    # Raises ValueError if ask() could never send it.
+    def check_request(self, topic, payload):
+        self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 1))
+
+    # The hub will not acknowledge the message of this packet id (0: none), or those on this topic (bytes),
+    # or, if it ends in a slash, below it: they are over.
+    def refused(self, what):
+        if what and what == self.asked_id:
+            self.asked_id = 0
+        for slot in range(self._window):
+            packet_id = self._ids[slot]
+            if packet_id and (what == packet_id or self._is_on(slot, what)):
+                if not self.tx_len or self._records[slot] != self._writing:
+                    self._leave(slot)
+                    self._delivered(packet_id)
+
+    def _is_on(self, slot, topic):
+        if not isinstance(topic, bytes):
+            return False
+        buf, packet = self.outbox.buf, self._records[slot] + HEAD_LEN
+        at, end = packets.publish_topic_at(buf, packet), packets.publish_topic_end(buf, packet)
+        return buf[at : min(end, at + len(topic)) if topic.endswith(b"/") else end] == topic
 
     # Asks the hub for a sign of life, whatever the keep-alive says.
     def ping(self):
@@ -351,7 +368,7 @@ class Session:
         return (
             self._slot(packet_id) >= 0
             or packet_id == self._wait_id
-            or packet_id == self._asked_id
+            or packet_id == self.asked_id
             or _find(self._rels, self._rels_len, packet_id) >= 0
             or self.outbox.holds_id(packet_id)
         )
@@ -450,8 +467,8 @@ class Session:
     def _received_by_hub(self, kind, packet_id):
         slot = self._slot(packet_id)
         if slot < 0:
-            if packet_id == self._asked_id and kind == packets.PUBACK:
-                self._asked_id = 0
+            if packet_id == self.asked_id and kind == packets.PUBACK:
+                self.asked_id = 0
                 self._told(packet_id)
             return
         record = self._records[slot]
@@ -539,6 +556,8 @@ class Session:
         else:
             idle_ms = max(ticks.diff(now_ms, self._rx_ms), ticks.diff(now_ms, self._tx_ms))
             left = min(left, max(0, self._quiet_ms + 1 - idle_ms))
+        if self.asked_id:
+            left = self._deadline("puback_timeout", self._asked_ms, limits.PUBACK_MS, left, now_ms)
         if self._rels_sent:
             left = self._deadline("pubcomp_timeout", self._rel_ms, limits.PUBACK_MS, left, now_ms)
         if self.in_flight:
