@@ -7,6 +7,7 @@ from micropython import const
 
 from . import limits, ticks
 from .protocol import packets
+from .state import State
 
 # Where a device stands.
 _WAITING = const(0)  # to be attached at due_ms, or (None) at once
@@ -34,7 +35,6 @@ class _Bound:
         self.tries = 0  # in a row that came to nothing
         self.again = False  # attached anew because the hub had lost it
         self.restoring = False  # it was ready, on a connection that is gone
-        self.state_ms = None  # when its state was sent
         self.to(_WAITING)
 
     def to(self, state):
@@ -51,7 +51,8 @@ class Gateway:
         self._send = send
         self._trouble = trouble
         self._devices = {}
-        self._states = {}  # name -> the state to send
+        self._states = {}  # name -> its State
+        self._told = None  # the State that was sent last
         self._now = None  # the device that something is being asked for
         self._step = _ATTACH
         self._id = 0  # of the packet that asks; 0 before it could be sent
@@ -95,7 +96,11 @@ class Gateway:
         """The state of a device: the last one set is sent, as soon as the hub bears it."""
         if name not in self._devices:
             raise ValueError("gateway: device %s, expected one that was attached" % name)
-        self._states[name] = json.dumps(data).encode()
+        if name not in self._states:
+            hub = self._hub
+            topic = hub.bound_topic(name, b"state")
+            self._states[name] = State(self._session, topic, False, hub.STATE_EVERY_MS)
+        self._states[name].set(json.dumps(data).encode())
         self._busy = True
 
     def on_config(self, function):
@@ -153,6 +158,8 @@ class Gateway:
                 bound.to(_WAITING)
 
     def acked(self, packet_id):
+        if self._told:
+            self._told.acked(packet_id)
         if self._now and packet_id == self._id:
             self._answered()
 
@@ -254,13 +261,8 @@ class Gateway:
         bound.due_ms = ticks.add(now_ms, wait_ms)
         bound.tries = min(bound.tries + 1, 8)
 
-    # Sends the states that may be sent.
+    # Sends a state that may be sent.
     def _tell(self, now_ms):
-        for name in list(self._states):
-            bound = self._devices[name]
-            if bound.state != _READY:
-                continue
-            if bound.state_ms is None or ticks.diff(now_ms, bound.state_ms) >= self._hub.STATE_EVERY_MS:
-                if self._send(self._hub.bound_topic(name, b"state"), self._states[name], 1):
-                    bound.state_ms = now_ms
-                    del self._states[name]
+        for name, state in self._states.items():
+            if self.is_ready(name) and state.poll(now_ms):
+                self._told = state

@@ -108,8 +108,8 @@ class Node:
         return self._spool.flush()
 
     def set_state(self, data):
-        """What the device is like: the hub keeps the last one. Sent as soon and as often as it bears."""
-        self.uplink.set_state(json.dumps(data).encode())
+        """What the device is like, up to 1 kB: the hub keeps the last one. Sent as soon as it bears it."""
+        self.uplink.state.set(json.dumps(data).encode())
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Sends bytes to a topic of your own. False if they were lost; ValueError if the hub forbids it."""

@@ -11,6 +11,7 @@ from .net.resolver import Resolver
 from .net.wifi import Wifi
 from .protocol import packets
 from .protocol.session import Session
+from .state import State
 
 # Reasons that only the right time can mend: the clock is asked again before the next try.
 _DATES = ("certificate_expired", "certificate_not_yet_valid")
@@ -38,9 +39,7 @@ class Uplink:
         self._build_network(settings)
         self._build_session(settings, files, outbox, on_message)
         self.gateway = None
-        self._state = None  # what set_state() was given last
-        self._state_ms = None  # when it was sent last
-        self._state_sent = True
+        self.state = State(self.session, hub.state_topic, hub.retain, hub.STATE_EVERY_MS)
         hub.take(files)
         self._token = self._new_token() if hub.token_life_s else None
         self._backoff = Backoff(limits.BACKOFF_BASE_MS, limits.BACKOFF_CAP_MS)
@@ -114,6 +113,13 @@ class Uplink:
         if self.link.state != link.DOWN:
             self.link.event(link.FAILED, now_ms, "closed", 0)
 
+    def _announce_birth(self):
+        birth = json.dumps({"online": True, "version": VERSION}).encode()
+        if self.hub.state_topic is not self.hub.status_topic:
+            return self._announce(birth)
+        self.state.announce(birth)
+        return True
+
     def _announce(self, payload):
         return self.session.announce(self.hub.status_topic, payload, self.hub.retain)
 
@@ -127,11 +133,6 @@ class Uplink:
         if qos or self._spool.waiting():
             return self._spool.put(topic, payload, qos, retain)
         return self.connection.express.send(topic, payload, qos, retain)
-
-    # The device's state (bytes): the last one set is sent, as soon as the hub bears it.
-    def set_state(self, payload):
-        self._state = payload
-        self._state_sent = False
 
     # -- going on ----------------------------------------------------------------------------
 
@@ -184,8 +185,6 @@ class Uplink:
                 return self._fail(answer, now_ms)
             self._clock_answered(answer, now_ms)
         self._announced = False
-        if self.hub.state_topic is self.hub.status_topic:
-            self._state_sent = self._state is None
         self.hub.greets = self.hub.greeting is not None
         self._asked = 0  # packet id of the subscription
         self._answered = False
@@ -217,11 +216,11 @@ class Uplink:
         self._keep_clock(now_ms)
         self._keep_subscriptions(now_ms)
         if not self._announced:
-            birth = json.dumps({"online": True, "version": VERSION})
-            self._announced = self._announce(birth.encode())
-            if self.hub.state_topic is self.hub.status_topic:
-                self._state_ms = now_ms  # it is a state, too
-        self._keep_state(now_ms)
+            self._announced = self._announce_birth()
+        if self.hub.lost_state:
+            self.hub.lost_state = False
+            self.state.again()
+        self.state.poll(now_ms)
         if self.hub.greets and self.session.announce(self.hub.greeting[0], self.hub.greeting[1], False):
             self.hub.greets = False
         state = self._poll(now_ms)
@@ -242,16 +241,6 @@ class Uplink:
     # The outbox may hold messages of devices that have to be attached again first.
     def _pause(self):
         self.session.paused = self.gateway is not None and self.gateway.restoring > 0
-
-    # Where the state says who is online, it is sent again behind that.
-    def _keep_state(self, now_ms):
-        if self.hub.lost_state:
-            self.hub.lost_state = self._state_sent = False
-        if self._state_sent or not self._announced:
-            return
-        if self._state_ms is None or ticks.diff(now_ms, self._state_ms) >= self.hub.STATE_EVERY_MS:
-            self._state_ms = now_ms
-            self._state_sent = self.send(self.hub.state_topic, self._state, self.hub.MAX_QOS, self.hub.retain)
 
     def _poll(self, now_ms):
         try:
@@ -293,6 +282,7 @@ class Uplink:
         self._asked_ms = now_ms
 
     def _acked(self, packet_id):
+        self.state.acked(packet_id)
         if self.gateway:
             self.gateway.acked(packet_id)
 

@@ -457,7 +457,7 @@ def case_on_other_hubs_devices_have_topics_below_the_gateways():
         assert desk.run() == ["subscribe gw/d1/config"]
         assert desk.gateway.publish("d1", b"1")
         desk.gateway.set_state("d1", 2)
-        assert desk.run() == ["publish gw/d1/events 1", "publish gw/d1/state 2"]
+        assert desk.run() == ["publish gw/d1/state 2", "publish gw/d1/events 1"]
         assert desk.gateway.message(b"gw/d1/commands/go", b"")
         desk.gateway.detach("d1")
         assert desk.run() == ["unsubscribe gw/d1/config"]

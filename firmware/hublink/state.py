@@ -1,0 +1,57 @@
+# What a device is like: the last state that was set is sent until the hub has it, and no two of them within
+# less than the hub bears: from one's acknowledgement to the next, for only that is surely apart there, too.
+# Pure.
+from . import ticks
+
+
+class State:
+    """session: a Session; topic: bytes; retain: asked of the hub; every_ms: between two states."""
+
+    def __init__(self, session, topic, retain, every_ms):
+        self._session = session
+        self._topic = topic
+        self._retain = retain
+        self._every_ms = every_ms
+        self._payload = None  # what was set last
+        self._due = False  # it has to be sent
+        self._birth = None  # what has to be sent before
+        self._sent = None  # which of the two is under way, as the request _id
+        self._id = 0
+        self._since_ms = None  # when the one before was over
+
+    # Raises ValueError if the payload (bytes) is too long.
+    def set(self, payload):
+        self._session.check_request(self._topic, payload)
+        self._payload = payload
+        self._due = True
+
+    # The hub has lost it.
+    def again(self):
+        self._due = self._payload is not None
+
+    # For hubs whose state also tells who is online: this first, and then the state again.
+    def announce(self, payload):
+        self._birth = payload
+        self.again()
+
+    # One turn, while the device may speak. True if it has asked.
+    def poll(self, now_ms):
+        session = self._session
+        if self._id:
+            if self._id == session.asked_id:
+                return False
+            self._id = 0
+            self._since_ms = now_ms
+        payload = self._birth or (self._payload if self._due else None)
+        if payload and (self._since_ms is None or ticks.diff(now_ms, self._since_ms) >= self._every_ms):
+            self._sent = payload
+            self._id = session.ask(self._topic, payload, now_ms, self._retain)
+        return self._id > 0
+
+    # The hub has what that packet held.
+    def acked(self, packet_id):
+        if self._id == packet_id:
+            if self._sent is self._birth:
+                self._birth = None
+            elif self._sent is self._payload:
+                self._due = False
