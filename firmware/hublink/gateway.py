@@ -22,8 +22,9 @@ _DETACH = const(2)
 
 # What the hub's errors mean for the device that they name (docs.clearblade.com/iotcore); others change
 # nothing here.
+_REFUSED_IT = "GATEWAY_ATTACHMENT_ERROR"
+_DETACHED = "GATEWAY_DETACHMENT_DEVICE_ERROR"
 _NOT_ATTACHED = "GATEWAY_DEVICE_NOT_FOUND"
-_REFUSALS = (_NOT_ATTACHED, "GATEWAY_ATTACHMENT_ERROR", "GATEWAY_DETACHMENT_DEVICE_ERROR")
 
 
 class _Bound:
@@ -33,7 +34,7 @@ class _Bound:
         self.name = name
         self.token = None
         self.tries = 0  # in a row that came to nothing
-        self.again = False  # attached anew because the hub had lost it
+        self.again = False  # attached anew because the hub no longer heard it
         self.restoring = False  # it was ready, on a connection that is gone
         self.to(_WAITING)
 
@@ -52,7 +53,7 @@ class Gateway:
         self._trouble = trouble
         self._devices = {}
         self._states = {}  # name -> its State
-        self._told = None  # the State that was sent last
+        self._told = None  # the State that is under way, or was last
         self._now = None  # the device that something is being asked for
         self._step = _ATTACH
         self._id = 0  # of the packet that asks; 0 before it could be sent
@@ -68,8 +69,8 @@ class Gateway:
         if not self._hub.is_gateway:
             raise ValueError("gateway: this device is none; expected hub.gateway: true")
         if name not in self._devices:
-            if not isinstance(name, str) or not 0 < len(name) < 256 or any([c in name for c in "/+#"]):
-                raise ValueError("gateway: device %s, expected a name without / + #" % name)
+            if not isinstance(name, str) or not self._hub.may_bind(name):
+                raise ValueError("gateway: device %s, expected a name as %s has it" % (name, self._hub.NAME))
             limit = self._hub.ATTACHED_MAX or limits.BOUND_MAX
             if len(self._devices) >= limit:
                 raise ValueError("gateway: device %s, expected at most %d" % (name, limit))
@@ -139,9 +140,9 @@ class Gateway:
             return limits.SOCKET_STEP_MS if self._id else limits.POLL_MS
         if passed_ms >= (limits.ATTACH_PAUSE_MS if self._busy else limits.SOCKET_STEP_MS):
             self._since_ms = now_ms
-            self._tell(now_ms)
+            self._busy = self._tell(now_ms)
             self._now = self._next(now_ms)
-            self._busy = self._now is not None
+            self._busy = self._busy or self._now is not None
         return limits.ATTACH_PAUSE_MS if self._busy else limits.SOCKET_STEP_MS
 
     # The connection is gone, and with it what was attached.
@@ -149,6 +150,7 @@ class Gateway:
         self._now = None
         self._busy = True
         for bound in list(self._devices.values()):
+            bound.again = False
             if bound.state == _LEAVING:
                 self._forget(bound)
             elif bound.state != _REFUSED:
@@ -171,16 +173,18 @@ class Gateway:
             if index:
                 self._answered()
 
-    # The hub reports an error.
+    # The hub reports an error. A device that it no longer hears is attached anew, once in a connection, if it
+    # was lost or a new token may help. Reports about what was sent before that are late.
     def event(self, event):
-        bound = self._devices.get(event.object_id)
-        if not bound:
+        bound, code = self._devices.get(event.object_id), event.code
+        if not bound or bound.state == _LEAVING:
             return
-        if event.code == _NOT_ATTACHED and bound.state == _READY and not bound.again:
-            bound.again = True
-            self._over(bound, _WAITING)
-        elif event.code in _REFUSALS and bound.state != _LEAVING:
+        if code == _REFUSED_IT:
             self._over(bound, _REFUSED)
+        elif bound.state == _READY and (code == _NOT_ATTACHED or code == _DETACHED):
+            may_help = code == _NOT_ATTACHED or callable(bound.token)
+            self._over(bound, _WAITING if may_help and not bound.again else _REFUSED)
+            bound.again = True
 
     # A message on a subscribed topic. True if it is a bound device's.
     def message(self, topic, payload):
@@ -249,6 +253,8 @@ class Gateway:
         bound.to(state)
         self.restoring -= bound.restoring
         bound.restoring = False
+        if bound.name in self._states:
+            self._states[bound.name].stop()
         if bound is self._now:
             self._now = None
             self._session.refused(self._id)  # an answer would come too late
@@ -261,8 +267,12 @@ class Gateway:
         bound.due_ms = ticks.add(now_ms, wait_ms)
         bound.tries = min(bound.tries + 1, 8)
 
-    # Sends a state that may be sent.
+    # Sends a state that may be sent. True while there are more, or one is under way.
     def _tell(self, now_ms):
+        busy = False
         for name, state in self._states.items():
             if self.is_ready(name) and state.poll(now_ms):
-                self._told = state
+                busy = True
+                if state.id:
+                    self._told = state
+        return busy

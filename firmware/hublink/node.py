@@ -303,7 +303,7 @@ class Node:
         self.last_event = event
         _log("event %s" % event)
         up = self.uplink
-        up.session.refused(self.hub.refused_id(event))
+        up.session.refused(self.hub.refused(event))
         if up.gateway:
             up.gateway.event(event)
         if event.object_id == self.hub.device_id:

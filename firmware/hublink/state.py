@@ -15,8 +15,8 @@ class State:
         self._payload = None  # what was set last
         self._due = False  # it has to be sent
         self._birth = None  # what has to be sent before
-        self._sent = None  # which of the two is under way, as the request _id
-        self._id = 0
+        self._sent = None  # which of the two is under way, as the request of this packet id
+        self.id = 0
         self._since_ms = None  # when the one before was over
 
     # Raises ValueError if the payload (bytes) is too long.
@@ -34,24 +34,28 @@ class State:
         self._birth = payload
         self.again()
 
-    # One turn, while the device may speak. True if it has asked.
+    # One turn, while the device may speak. True while there is something to send or to hear.
     def poll(self, now_ms):
         session = self._session
-        if self._id:
-            if self._id == session.asked_id:
-                return False
-            self._id = 0
+        if self.id:
+            if self.id == session.asked_id:
+                return True
+            self.id = 0
             self._since_ms = now_ms
         payload = self._birth or (self._payload if self._due else None)
         if payload and (self._since_ms is None or ticks.diff(now_ms, self._since_ms) >= self._every_ms):
             self._sent = payload
-            self._id = session.ask(self._topic, payload, now_ms, self._retain)
-        return self._id > 0
+            self.id = session.ask(self._topic, payload, now_ms, self._retain)
+        return payload is not None
 
     # The hub has what that packet held.
     def acked(self, packet_id):
-        if self._id == packet_id:
+        if self.id == packet_id:
             if self._sent is self._birth:
                 self._birth = None
             elif self._sent is self._payload:
                 self._due = False
+
+    # The hub no longer hears the device: it will not answer.
+    def stop(self):
+        self._session.refused(self.id)

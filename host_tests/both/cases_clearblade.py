@@ -153,7 +153,7 @@ def case_the_message_behind_an_error_is_found_wherever_it_is_told():
     ):
         event = _clearblade().event(b"x", json.dumps(raw).encode())
         assert event.packet == "PUBLISH topic: /devices/d1/events id: 7", raw
-        assert _clearblade().refused_id(event) == 7
+        assert _clearblade().refused(event) == 7
 
 
 def case_packet_ids_are_numbers_or_texts():
@@ -173,13 +173,23 @@ def case_packet_ids_are_numbers_or_texts():
         event = _clearblade().event(
             b"x", json.dumps({"error_type": "UNKNOWN", "message_info": info}).encode()
         )
-        assert _clearblade().refused_id(event) == packet_id, given
+        assert _clearblade().refused(event) == packet_id, given
         assert str(event)
 
 
 def case_an_error_without_a_message_behind_it_refuses_none():
-    assert _clearblade().refused_id(_clearblade().event(b"x", _DETACHED)) == 0
-    assert _clearblade().refused_id(_clearblade().event(b"x", b"no json")) == 0
+    raw = b'{"error_type":"GATEWAY_ATTACHMENT_ERROR","device_id":"d1"}'
+    assert _clearblade().refused(_clearblade().event(b"x", raw)) == 0
+    assert _clearblade().refused(_clearblade().event(b"x", b"no json")) == 0
+
+
+def case_of_a_detached_device_nothing_is_acknowledged():
+    for hub, topic in (
+        (_clearblade(), b"/devices/light_switch_001/#"),
+        (_omnicore(), b"/reg/light_switch_001/#"),
+    ):
+        assert hub.refused(hub.event(b"x", _DETACHED)) == topic
+        assert hub.refused(hub.event(b"x", b'{"error_type":"GATEWAY_DETACHMENT_DEVICE_ERROR"}')) == 0
 
 
 def case_other_shapes_are_unparsed():

@@ -126,10 +126,10 @@ def _plain(seen):
 
 def case_a_device_is_attached_then_subscribed_for_then_ready():
     desk = _Desk()
-    desk.gateway.attach("d1")
-    assert not desk.gateway.is_ready("d1")
-    assert _plain(desk.run()) == [_attach("d1"), "subscribe /devices/d1/config"]
-    assert desk.gateway.is_ready("d1")
+    desk.gateway.attach("dev1")
+    assert not desk.gateway.is_ready("dev1")
+    assert _plain(desk.run()) == [_attach("dev1"), "subscribe /devices/dev1/config"]
+    assert desk.gateway.is_ready("dev1")
     assert desk.gateway.status() == {"ready": 1}
     assert desk.run(20000) == []
 
@@ -142,20 +142,20 @@ def case_tokens_are_texts_or_made_when_they_are_needed():
         made.append(1)
         return "t%d" % len(made)
 
-    desk.gateway.attach("a", "fixed")
-    desk.gateway.attach("b", token)
+    desk.gateway.attach("aaa", "fixed")
+    desk.gateway.attach("bbb", token)
     seen = _plain(desk.run())
-    assert _attach("a", "fixed") in seen
-    assert _attach("b", "t1") in seen
+    assert _attach("aaa", "fixed") in seen
+    assert _attach("bbb", "t1") in seen
     desk.lose()
     desk.connect()
-    assert _attach("b", "t2") in _plain(desk.run())
+    assert _attach("bbb", "t2") in _plain(desk.run())
 
 
 def case_one_after_another_with_pauses():
     desk = _Desk()
     for i in range(10):
-        desk.gateway.attach("d%d" % i)
+        desk.gateway.attach("dev%d" % i)
     times_ms = []
     for time_ms in range(0, 5000, 10):
         times_ms += [time_ms for each in desk.run(10, 10) if "attach" in each]
@@ -166,40 +166,40 @@ def case_one_after_another_with_pauses():
 
 def case_a_device_may_not_speak_before_it_is_ready():
     desk = _Desk()
-    desk.silent = ["d1"]
-    desk.gateway.attach("d1")
+    desk.silent = ["dev1"]
+    desk.gateway.attach("dev1")
     desk.run()
-    assert desk.gateway.publish("d1", b"1") is False
+    assert desk.gateway.publish("dev1", b"1") is False
     assert desk.gateway.publish("unknown", b"1") is False
     assert desk.session.outbox.count == 0
 
 
 def case_a_device_speaks_in_its_own_topics():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
-    assert desk.gateway.publish("d1", b"1")
-    assert desk.gateway.publish("d1", b"2", "sub/folder")
-    assert desk.run() == ["publish /devices/d1/events 1", "publish /devices/d1/events/sub/folder 2"]
+    assert desk.gateway.publish("dev1", b"1")
+    assert desk.gateway.publish("dev1", b"2", "sub/folder")
+    assert desk.run() == ["publish /devices/dev1/events 1", "publish /devices/dev1/events/sub/folder 2"]
 
 
 def case_what_the_hub_leaves_unanswered_is_tried_again_later_and_later():
     desk = _Desk()
-    desk.silent = ["d1"]
-    desk.gateway.attach("d1")
+    desk.silent = ["dev1"]
+    desk.gateway.attach("dev1")
     tries_ms = [time_ms for time_ms in range(0, 1_200_000, 50) if desk.run(50)]
     gaps_ms = _gaps(tries_ms)
     waits_ms = (5000, 10000, 20000, 40000, 80000, 160000, 300000, 300000)
     for i in range(len(gaps_ms)):
         assert 0 <= gaps_ms[i] - waits_ms[i] - limits.ATTACH_MS <= 200
     assert len(gaps_ms) >= 7
-    assert desk.troubles[:2] == [("attach_timeout", "d1")] * 2
+    assert desk.troubles[:2] == [("attach_timeout", "dev1")] * 2
     assert desk.session.state == UP
     desk.silent = []
     desk.run(310000)
-    assert desk.gateway.is_ready("d1")
+    assert desk.gateway.is_ready("dev1")
     # Once it has worked, the waits begin anew.
-    desk.silent = ["d1"]
+    desk.silent = ["dev1"]
     desk.lose()
     desk.connect()
     tries_ms = [time_ms for time_ms in range(0, 40000, 50) if desk.run(50)]
@@ -208,8 +208,8 @@ def case_what_the_hub_leaves_unanswered_is_tried_again_later_and_later():
 
 def case_one_that_is_not_answered_does_not_hold_up_the_others_for_ever():
     desk = _Desk()
-    desk.silent = ["d1"]
-    for name in ("d1", "d2", "d3"):
+    desk.silent = ["dev1"]
+    for name in ("dev1", "dev2", "dev3"):
         desk.gateway.attach(name)
     desk.run(15000)
     assert desk.gateway.status() == {"waiting": 1, "ready": 2}
@@ -217,10 +217,10 @@ def case_one_that_is_not_answered_does_not_hold_up_the_others_for_ever():
 
 def case_attaching_twice_is_attaching_anew():
     desk = _Desk()
-    desk.gateway.attach("d1", "old")
+    desk.gateway.attach("dev1", "old")
     desk.run()
-    desk.gateway.attach("d1", "new")
-    assert _plain(desk.run())[0] == _attach("d1", "new")
+    desk.gateway.attach("dev1", "new")
+    assert _plain(desk.run())[0] == _attach("dev1", "new")
     assert desk.gateway.status() == {"ready": 1}
 
 
@@ -230,9 +230,9 @@ def case_a_token_that_cannot_be_made_is_a_trouble_and_no_more():
     def token():
         raise KeyError("no key")
 
-    desk.gateway.attach("d1", token)
-    desk.gateway.attach("d2", "x" * 2000)  # fits into no packet
-    desk.gateway.attach("d3")
+    desk.gateway.attach("dev1", token)
+    desk.gateway.attach("dev2", "x" * 2000)  # fits into no packet
+    desk.gateway.attach("dev3")
     desk.run()
     assert desk.gateway.status() == {"waiting": 2, "ready": 1}
     assert [reason for reason, _ in desk.troubles] == ["attach_failed"] * 2
@@ -242,16 +242,18 @@ def case_names_and_numbers_are_bounded():
     hub = _clearblade()
     hub.ATTACHED_MAX = 3
     gateway = _Desk(hub).gateway
-    for name in ("", "a/b", "+", "#", "x" * 256, None, 5):
-        _refused(gateway.attach, name, "expected a name without / + #")
-    for name in ("a", "b", "c", "a"):
+    for name in ("", "a/b", "+", "#", "x" * 256, None, 5, "ab", "1abc", "-abc", "a b", "a+b", "a\0b", "abc\xe9"):
+        _refused(gateway.attach, name, "expected a name as clearblade has it")
+    for name in ("aaa", "b-._~%9", "c" * 255, "aaa"):
         gateway.attach(name)
-    _refused(gateway.attach, "d", "expected at most 3")
-    _refused(lambda name: gateway.set_state(name, 1), "d", "expected one that was attached")
+    _refused(gateway.attach, "ddd", "expected at most 3")
+    _refused(lambda name: gateway.set_state(name, 1), "ddd", "expected one that was attached")
+    for name in ("", "a/b", "+", "#", "x" * 256):
+        _refused(_Desk(_free(generic)).gateway.attach, name, "expected a name as generic has it")
 
 
 def case_a_device_that_is_no_gateway_attaches_none():
-    _refused(_Desk(_clearblade(False)).gateway.attach, "d1", "expected hub.gateway: true")
+    _refused(_Desk(_clearblade(False)).gateway.attach, "dev1", "expected hub.gateway: true")
 
 
 def _refused(function, name, text):
@@ -277,22 +279,57 @@ def case_what_each_error_means():
         ("unparsed", "ready"),
     ):
         desk = _Desk()
-        desk.gateway.attach("d1")
-        desk.gateway.attach("d2")
+        desk.gateway.attach("dev1")
+        desk.gateway.attach("dev2")
         desk.run()
-        desk.gateway.event(_Event(code, "d1"))
+        desk.gateway.event(_Event(code, "dev1"))
         assert desk.run(20000) == [], code
-        assert desk.gateway.is_ready("d1") == (state == "ready"), code
-        assert desk.gateway.is_ready("d2")
+        assert desk.gateway.is_ready("dev1") == (state == "ready"), code
+        assert desk.gateway.is_ready("dev2")
+
+
+def case_a_detached_device_with_a_token_to_make_is_attached_anew_once():
+    desk = _Desk()
+    desk.gateway.attach("dev1", lambda: "t")
+    desk.run()
+    desk.gateway.event(_Event("GATEWAY_DETACHMENT_DEVICE_ERROR", "dev1"))
+    assert _plain(desk.run())[0] == _attach("dev1", "t")
+    desk.gateway.event(_Event("GATEWAY_DETACHMENT_DEVICE_ERROR", "dev1"))
+    assert desk.run() == []
+    assert desk.gateway.status() == {"refused": 1}
+
+
+def case_several_reports_of_one_loss_are_one():
+    desk = _Desk()
+    desk.gateway.attach("dev1")
+    desk.run()
+    for _ in range(3):
+        desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "dev1"))
+    desk.run(50)
+    desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "dev1"))
+    desk.run()
+    assert desk.gateway.is_ready("dev1")
+
+
+def case_every_connection_may_lose_a_device_once():
+    desk = _Desk()
+    desk.gateway.attach("dev1")
+    for _ in range(3):
+        desk.run()
+        desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "dev1"))
+        desk.run()
+        assert desk.gateway.is_ready("dev1")
+        desk.lose()
+        desk.connect()
 
 
 def case_a_refusal_ends_the_waiting_for_an_answer():
     desk = _Desk()
-    desk.silent = ["d1"]
-    desk.gateway.attach("d1")
-    desk.gateway.attach("d2")
+    desk.silent = ["dev1"]
+    desk.gateway.attach("dev1")
+    desk.gateway.attach("dev2")
     desk.run(200)
-    desk.gateway.event(_Event("GATEWAY_ATTACHMENT_ERROR", "d1"))
+    desk.gateway.event(_Event("GATEWAY_ATTACHMENT_ERROR", "dev1"))
     desk.run(1000)
     assert desk.gateway.status() == {"refused": 1, "ready": 1}
     assert desk.troubles == []
@@ -300,34 +337,34 @@ def case_a_refusal_ends_the_waiting_for_an_answer():
 
 def case_a_refused_device_stays_so_until_it_is_attached_again():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
-    desk.gateway.event(_Event("GATEWAY_ATTACHMENT_ERROR", "d1"))
+    desk.gateway.event(_Event("GATEWAY_ATTACHMENT_ERROR", "dev1"))
     desk.lose()
     desk.connect()
     assert desk.run() == []
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
-    assert desk.gateway.is_ready("d1")
+    assert desk.gateway.is_ready("dev1")
 
 
 def case_one_that_the_hub_has_lost_is_attached_anew_once():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
-    desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "d1"))
-    assert _plain(desk.run())[0] == _attach("d1")
-    assert desk.gateway.is_ready("d1")
-    desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "d1"))
+    desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "dev1"))
+    assert _plain(desk.run())[0] == _attach("dev1")
+    assert desk.gateway.is_ready("dev1")
+    desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "dev1"))
     assert desk.run() == []
     assert desk.gateway.status() == {"refused": 1}
 
 
 def case_events_about_others_change_nothing():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
-    for name in ("d2", "gw", "", None):
+    for name in ("dev2", "gw", "", None):
         desk.gateway.event(_Event("GATEWAY_ATTACHMENT_ERROR", name))
     assert desk.gateway.status() == {"ready": 1}
 
@@ -337,27 +374,27 @@ def case_events_about_others_change_nothing():
 
 def case_after_a_reconnect_all_are_attached_again_and_messages_may_wait_for_that():
     desk = _Desk()
-    for name in ("d1", "d2"):
+    for name in ("dev1", "dev2"):
         desk.gateway.attach(name)
     desk.run()
     assert desk.gateway.restoring == 0
     desk.lose()
-    assert not desk.gateway.is_ready("d1")
+    assert not desk.gateway.is_ready("dev1")
     assert desk.gateway.restoring == 2
     desk.lose()
     assert desk.gateway.restoring == 2
     desk.connect()
-    assert _plain(desk.run())[0] == _attach("d1")
+    assert _plain(desk.run())[0] in (_attach("dev1"), _attach("dev2"))
     assert desk.gateway.status() == {"ready": 2}
     assert desk.gateway.restoring == 0
 
 
 def case_messages_wait_no_longer_than_one_try():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
     desk.lose()
-    desk.silent = ["d1"]
+    desk.silent = ["dev1"]
     desk.connect()
     desk.run(limits.ATTACH_MS + 500)
     assert desk.gateway.restoring == 0
@@ -366,8 +403,8 @@ def case_messages_wait_no_longer_than_one_try():
 def case_a_connection_lost_in_every_step():
     for turns in range(12):
         desk = _Desk()
-        desk.gateway.attach("d1")
-        desk.gateway.attach("d2")
+        desk.gateway.attach("dev1")
+        desk.gateway.attach("dev2")
         desk.run(50 * turns)
         desk.lose()
         desk.connect()
@@ -380,11 +417,11 @@ def case_a_connection_lost_in_every_step():
 
 def case_a_detached_device_is_forgotten_once_the_hub_knows():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
-    desk.gateway.detach("d1")
-    assert desk.gateway.publish("d1", b"1") is False
-    assert desk.run() == ["publish /devices/d1/detach {}"]
+    desk.gateway.detach("dev1")
+    assert desk.gateway.publish("dev1", b"1") is False
+    assert desk.run() == ["publish /devices/dev1/detach {}"]
     assert desk.gateway.status() == {}
     desk.lose()
     desk.connect()
@@ -393,10 +430,10 @@ def case_a_detached_device_is_forgotten_once_the_hub_knows():
 
 def case_an_error_does_not_keep_a_device_that_is_to_be_detached():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     desk.run()
-    desk.gateway.detach("d1")
-    desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "d1"))
+    desk.gateway.detach("dev1")
+    desk.gateway.event(_Event("GATEWAY_DEVICE_NOT_FOUND", "dev1"))
     desk.run()
     assert desk.gateway.status() == {}
 
@@ -404,14 +441,14 @@ def case_an_error_does_not_keep_a_device_that_is_to_be_detached():
 def case_detaching_in_every_step_of_attaching():
     for turns in range(12):
         desk = _Desk()
-        desk.gateway.attach("d1")
+        desk.gateway.attach("dev1")
         desk.run(50 * turns)
-        desk.gateway.detach("d1")
+        desk.gateway.detach("dev1")
         desk.run()
         assert desk.gateway.status() == {}, turns
-        desk.gateway.attach("d1")
+        desk.gateway.attach("dev1")
         desk.run()
-        assert desk.gateway.is_ready("d1"), turns
+        assert desk.gateway.is_ready("dev1"), turns
 
 
 # -- state, configuration, commands --------------------------------------------------------------
@@ -419,17 +456,45 @@ def case_detaching_in_every_step_of_attaching():
 
 def case_the_last_state_is_sent_as_often_as_the_hub_bears():
     desk = _Desk()
-    desk.gateway.attach("d1")
+    desk.gateway.attach("dev1")
     for i in range(5):
-        desk.gateway.set_state("d1", {"n": i})
+        desk.gateway.set_state("dev1", {"n": i})
     seen = [each for each in desk.run() if "state" in each]
     assert [json.loads(each.split(" ", 2)[2]) for each in seen] == [{"n": 4}]
     times_ms = []
     for time_ms in range(0, 5000, 50):
-        desk.gateway.set_state("d1", time_ms)
+        desk.gateway.set_state("dev1", time_ms)
         times_ms += [time_ms for each in desk.run(50) if "state" in each]
     assert min(_gaps(times_ms)) >= 1500
     assert len(times_ms) >= 4
+
+
+def case_a_state_is_sent_again_until_the_hub_has_it():
+    desk = _Desk()
+    desk.gateway.attach("dev1")
+    desk.run()
+    desk.silent = ["dev1"]
+    desk.gateway.set_state("dev1", 1)
+    assert desk.run(500) == ["publish /devices/dev1/state 1"]
+    desk.silent = []
+    desk.lose()
+    desk.connect()
+    seen = desk.run()
+    assert seen[-1] == "publish /devices/dev1/state 1"
+    assert desk.run(20000) == []
+
+
+def case_a_state_that_gets_its_device_detached_holds_up_nobody():
+    desk = _Desk()
+    desk.gateway.attach("dev1")
+    desk.gateway.attach("dev2")
+    desk.run()
+    desk.silent = ["dev1"]
+    desk.gateway.set_state("dev1", 1)
+    desk.run(500)
+    desk.gateway.event(_Event("GATEWAY_DETACHMENT_DEVICE_ERROR", "dev1"))
+    desk.gateway.set_state("dev2", 2)
+    assert desk.run(2000) == ["publish /devices/dev2/state 2"]
 
 
 def case_configuration_and_commands_of_bound_devices():
@@ -437,14 +502,14 @@ def case_configuration_and_commands_of_bound_devices():
     heard = []
     desk.gateway.on_config(lambda *given: heard.append(given))
     desk.gateway.on_command(lambda *given: heard.append(given))
-    desk.gateway.attach("d1")
-    assert desk.gateway.message(b"/devices/d1/config", b"")
-    assert desk.gateway.message(b"/devices/d1/commands/a/b", b"x")
-    assert desk.gateway.message(b"/devices/d1/commands", b"y")
-    assert desk.gateway.message(b"/devices/d1/other", b"z")
-    assert not desk.gateway.message(b"/devices/d2/config", b"")
+    desk.gateway.attach("dev1")
+    assert desk.gateway.message(b"/devices/dev1/config", b"")
+    assert desk.gateway.message(b"/devices/dev1/commands/a/b", b"x")
+    assert desk.gateway.message(b"/devices/dev1/commands", b"y")
+    assert desk.gateway.message(b"/devices/dev1/other", b"z")
+    assert not desk.gateway.message(b"/devices/dev2/config", b"")
     assert not desk.gateway.message(b"elsewhere", b"")
-    assert heard == [("d1", b""), ("d1", "a/b", b"x"), ("d1", "", b"y")]
+    assert heard == [("dev1", b""), ("dev1", "a/b", b"x"), ("dev1", "", b"y")]
 
 
 # -- hubs that know no attaching -----------------------------------------------------------------
@@ -453,12 +518,12 @@ def case_configuration_and_commands_of_bound_devices():
 def case_on_other_hubs_devices_have_topics_below_the_gateways():
     for module in (generic, scaleway):
         desk = _Desk(_free(module))
-        desk.gateway.attach("d1", "token that nobody wants")
-        assert desk.run() == ["subscribe gw/d1/config"]
-        assert desk.gateway.publish("d1", b"1")
-        desk.gateway.set_state("d1", 2)
-        assert desk.run() == ["publish gw/d1/state 2", "publish gw/d1/events 1"]
-        assert desk.gateway.message(b"gw/d1/commands/go", b"")
-        desk.gateway.detach("d1")
-        assert desk.run() == ["unsubscribe gw/d1/config"]
+        desk.gateway.attach("dev1", "token that nobody wants")
+        assert desk.run() == ["subscribe gw/dev1/config"]
+        assert desk.gateway.publish("dev1", b"1")
+        desk.gateway.set_state("dev1", 2)
+        assert desk.run() == ["publish gw/dev1/state 2", "publish gw/dev1/events 1"]
+        assert desk.gateway.message(b"gw/dev1/commands/go", b"")
+        desk.gateway.detach("dev1")
+        assert desk.run() == ["unsubscribe gw/dev1/config"]
         assert desk.gateway.status() == {}

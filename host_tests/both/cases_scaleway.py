@@ -281,3 +281,20 @@ def case_any_byte_may_be_wrong():
             damaged[at] = value
             event = _hub().event(_TOPIC, bytes(damaged))
             assert isinstance(event, Event)
+
+
+def case_a_blocked_message_of_the_device_itself_may_not_be_acknowledged():
+    for changed, refused in (
+        ({}, b"foo/bar"),
+        ({"msg": "unauthorized topic foo/bar"}, b"foo/bar"),
+        ({"msg": "unauthorized topic"}, 0),
+        ({"object_id": "another"}, 0),
+        ({"msg": "hub is locked"}, 0),
+        ({"packet": "SUBSCRIBE: dup: false qos: 1 retain: false rLength: 10"}, 0),
+        ({"packet": None}, 0),
+    ):
+        given = {"object_id": "0f36-a1", "msg": "unauthorized topic [foo/bar]"}
+        given["packet"] = "PUBLISH: dup: false qos: 1 retain: false rLength: 10"
+        given.update(changed)
+        assert _hub().refused(_event(**given)) == refused, changed
+    assert _hub().refused(_hub().event(_TOPIC, b"no json")) == 0

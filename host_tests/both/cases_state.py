@@ -38,7 +38,9 @@ class _Desk:
     def run(self, for_ms=5000, answers=True):
         sent, times_ms = [], []
         for time_ms in range(0, for_ms, 10):
-            if self.state.poll(self.now_ms):
+            count = len(self.session.asked)
+            self.state.poll(self.now_ms)
+            if len(self.session.asked) > count:
                 sent.append(self.session.asked[-1][1])
                 times_ms.append(time_ms)
             elif answers and self.session.asked_id:
@@ -146,3 +148,13 @@ def case_one_that_is_too_long_is_an_error_and_the_one_before_stays():
     else:
         raise AssertionError
     assert desk.run()[0] == [b"1"]
+
+
+def case_it_says_while_it_has_something_to_do():
+    desk = _Desk()
+    assert desk.state.poll(desk.now_ms) is False
+    desk.state.set(b"1")
+    for _ in range(3):
+        assert desk.state.poll(desk.now_ms) is True
+    desk.answer()
+    assert desk.state.poll(desk.now_ms) is False

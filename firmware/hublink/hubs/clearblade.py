@@ -15,6 +15,9 @@ FIELDS = (
     ("registry", "id", None, 3, 255),
     ("device_id", "id", "{device}", 3, 255),
 ) + TOKENS
+_LETTERS = "0123456789-._~%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# An error_type: the hub no longer hears the device.
+DETACHED = "GATEWAY_DETACHMENT_DEVICE_ERROR"
 
 
 # The key signs the tokens.
@@ -105,8 +108,15 @@ class Hub(generic.Hub):
     def event(self, topic, payload):
         return parse(topic, payload, self.NAME)
 
-    # The packet id of the message that caused an error, 0 if it is not told: the hub will not acknowledge it.
-    def refused_id(self, event):
+    # Other names make topics for which the hub may close the connection (requirements); a + cannot be in one.
+    def may_bind(self, name):
+        return 2 < len(name) < 256 and name[0].isalpha() and all([c in _LETTERS for c in name])
+
+    # What causes an error is not acknowledged. Of a message that got its device detached the hub tells no more
+    # than the device.
+    def refused(self, event):
+        if event.code == DETACHED and event.object_id:
+            return self.bound_topic(event.object_id, b"#")
         of = _info(event.raw) if isinstance(event.raw, dict) else None
         try:
             packet_id = int(of["packet_id"])

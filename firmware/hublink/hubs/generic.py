@@ -124,11 +124,16 @@ class Hub:
     def answer(self, status, payload):
         return None
 
-    # The packet id of the message that the event is about and that the hub will not acknowledge; 0: none.
-    def refused_id(self, _event):
+    # Which messages the hub, as the event says, will not acknowledge: a packet id, 0 for none, or a filter
+    # (bytes) of their topics.
+    def refused(self, _event):
         return 0
 
     # -- bound devices -----------------------------------------------------------------------
+
+    # May a bound device have that name (a text)?
+    def may_bind(self, name):
+        return 0 < len(name) < 256 and not any([c in name for c in "/+#"])
 
     # kind: events, state, config, commands, attach, detach, errors.
     def bound_topic(self, device, kind):

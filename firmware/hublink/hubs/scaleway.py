@@ -13,6 +13,8 @@ FIELDS = generic.TOPICS + (
 )
 _PREFIX = b"$SCW/events"
 
+_DENIED = "sec.topic_denied"
+_DENIED_TEXT = "unauthorized topic"
 # Beginning of the message -> code; the documentation writes what varies in capitals.
 _CODES = (
     ("cannot read MQTT header", "mqtt.read_header"),
@@ -24,7 +26,7 @@ _CODES = (
     ("empty topics are not authorized", "mqtt.empty_topic"),
     ("invalid device certificate", "sec.bad_certificate"),
     ("mutual TLS authentication is required", "sec.mtls_required"),
-    ("unauthorized topic", "sec.topic_denied"),
+    (_DENIED_TEXT, _DENIED),
     ("hub is not ready", "hub.not_ready"),
     ("hub is deleted", "hub.deleted"),
     ("hub is locked", "hub.locked"),
@@ -92,6 +94,13 @@ class Hub(generic.Hub):
 
     def event(self, topic, payload):
         return parse(topic, payload, self.events_prefix)
+
+    # A message that the device's filter blocks may or may not be acknowledged. The hub names its topic, in
+    # brackets in one place of the documentation.
+    def refused(self, event):
+        if event.code != _DENIED or event.object_id != self.device_id or "PUBLISH" not in (event.packet or ""):
+            return 0
+        return event.message[len(_DENIED_TEXT) :].strip(" []").encode() or 0
 
 
 # The value of a key if it is a text, else None.

@@ -183,8 +183,8 @@ class Session:
     def check_request(self, topic, payload):
         self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 1))
 
-    # The hub will not acknowledge the message of this packet id (0: none), or those on this topic (bytes),
-    # or, if it ends in a slash, below it: they are over.
+    # The hub will not acknowledge the message of this packet id (0: none), or those on the topics of this
+    # filter (bytes): they are over.
     def refused(self, what):
         if what and what == self.asked_id:
             self.asked_id = 0
@@ -195,12 +195,11 @@ class Session:
                     self._leave(slot)
                     self._delivered(packet_id)
 
-    def _is_on(self, slot, topic):
-        if not isinstance(topic, bytes):
+    def _is_on(self, slot, what):
+        if not isinstance(what, bytes):
             return False
-        buf, packet = self.outbox.buf, self._records[slot] + HEAD_LEN
-        at, end = packets.publish_topic_at(buf, packet), packets.publish_topic_end(buf, packet)
-        return buf[at : min(end, at + len(topic)) if topic.endswith(b"/") else end] == topic
+        buf, at = self.outbox.buf, self._records[slot] + HEAD_LEN
+        return packets.matches(what, buf, packets.publish_topic_at(buf, at), packets.publish_topic_end(buf, at))
 
     # Asks the hub for a sign of life, whatever the keep-alive says.
     def ping(self):
