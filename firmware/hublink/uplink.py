@@ -46,6 +46,7 @@ class Uplink:
         self.link = link.Link(self._backoff, limits.STABLE_MS, system.now_ms())
         self._steps = (self._down, self._wifi, self._clock, self._hub, self._online)
         self._failures = 0  # in a row, behind Wi-Fi
+        self._oversized = 0  # messages that the session left out, as far as reported
         self._syncing = False  # the clock is being asked while online
         self._sync_ms = None  # when it last was
         self._uptime_s = 0
@@ -205,7 +206,6 @@ class Uplink:
             return self._broken(now_ms)
         if state == connection.UP and self._subscribed(now_ms):
             self._failures = 0
-            self._oversized = self.session.oversized
             self._keep_floor()
             self._pause()
             return self._go(link.HUB_UP, now_ms)
@@ -299,8 +299,8 @@ class Uplink:
     # A refusal may be mended on the hub's side: ask again now and then.
     def _keep_subscriptions(self, now_ms):
         if self._refused and ticks.diff(now_ms, self._asked_ms) >= limits.SUBSCRIBE_AGAIN_MS:
-            self._refused = False
             self._subscribe(now_ms)
+            self._refused = not self._asked  # a gateway's device may be subscribing
 
     # -- the clock ---------------------------------------------------------------------------
 
