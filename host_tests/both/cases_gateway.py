@@ -242,7 +242,22 @@ def case_names_and_numbers_are_bounded():
     hub = _clearblade()
     hub.ATTACHED_MAX = 3
     gateway = _Desk(hub).gateway
-    for name in ("", "a/b", "+", "#", "x" * 256, None, 5, "ab", "1abc", "-abc", "a b", "a+b", "a\0b", "abc\xe9"):
+    for name in (
+        "",
+        "a/b",
+        "+",
+        "#",
+        "x" * 256,
+        None,
+        5,
+        "ab",
+        "1abc",
+        "-abc",
+        "a b",
+        "a+b",
+        "a\0b",
+        "abc\xe9",
+    ):
         _refused(gateway.attach, name, "expected a name as clearblade has it")
     for name in ("aaa", "b-._~%9", "c" * 255, "aaa"):
         gateway.attach(name)

@@ -112,8 +112,8 @@ class Hub(generic.Hub):
     def may_bind(self, name):
         return 2 < len(name) < 256 and name[0].isalpha() and all([c in _LETTERS for c in name])
 
-    # What causes an error is not acknowledged. Of a message that got its device detached the hub tells no more
-    # than the device.
+    # What causes an error is not acknowledged. Of a message that got its device detached the hub tells the
+    # device alone.
     def refused(self, event):
         if event.code == DETACHED and event.object_id:
             return self.bound_topic(event.object_id, b"#")

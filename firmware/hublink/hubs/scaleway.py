@@ -98,7 +98,8 @@ class Hub(generic.Hub):
     # A message that the device's filter blocks may or may not be acknowledged. The hub names its topic, in
     # brackets in one place of the documentation.
     def refused(self, event):
-        if event.code != _DENIED or event.object_id != self.device_id or "PUBLISH" not in (event.packet or ""):
+        is_own = event.code == _DENIED and event.object_id == self.device_id
+        if not is_own or "PUBLISH" not in (event.packet or ""):
             return 0
         return event.message[len(_DENIED_TEXT) :].strip(" []").encode() or 0
 

@@ -198,8 +198,9 @@ class Session:
     def _is_on(self, slot, what):
         if not isinstance(what, bytes):
             return False
-        buf, at = self.outbox.buf, self._records[slot] + HEAD_LEN
-        return packets.matches(what, buf, packets.publish_topic_at(buf, at), packets.publish_topic_end(buf, at))
+        buf, packet = self.outbox.buf, self._records[slot] + HEAD_LEN
+        at, end = packets.publish_topic_at(buf, packet), packets.publish_topic_end(buf, packet)
+        return packets.matches(what, buf, at, end)
 
     # Asks the hub for a sign of life, whatever the keep-alive says.
     def ping(self):
