@@ -217,13 +217,13 @@ class Uplink:
         self._keep_subscriptions(now_ms)
         if not self._announced:
             self._announced = self._announce_birth()
-        if self.hub.lost_state:
-            self.hub.lost_state = False
-            self.state.again()
-        self.state.poll(now_ms)
         if self.hub.greets and self.session.announce(self.hub.greeting[0], self.hub.greeting[1], False):
             self.hub.greets = False
         state = self._poll(now_ms)
+        if self.hub.lost_state:
+            self.hub.lost_state = False
+            self.state.again()
+        is_telling = self.state.poll(now_ms)
         if self.session.oversized != self._oversized:
             self._oversized = self.session.oversized
             self._trouble("oversized")
@@ -232,7 +232,7 @@ class Uplink:
         if self._token and self._token.is_old(self.clock.now_s()) and not self.session.tx_len:
             self._leave(now_ms, True)
             return self._go(link.RENEW, now_ms)
-        idle_ms = limits.POLL_MS if self._syncing else limits.SOCKET_STEP_MS
+        idle_ms = limits.POLL_MS if self._syncing or is_telling else limits.SOCKET_STEP_MS
         if self.gateway:
             idle_ms = min(idle_ms, self.gateway.poll(now_ms))
             self._pause()

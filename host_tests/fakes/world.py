@@ -82,7 +82,10 @@ class World:
     # -- the device's life -----------------------------------------------------------------------
 
     def config(self, **sections):
-        """The usual configuration with these sections' settings changed; a hub of another type is new."""
+        """The usual configuration with these sections' settings changed (None: left out).
+
+        A hub of another type is new.
+        """
         config = {
             "device": certificates.DEVICE,
             "wifi": {"networks": [{"ssid": SSID, "password": PASSWORD}]},
@@ -98,6 +101,7 @@ class World:
             config["hub"] = {"host": HUB_NAME}
         for name, settings in sections.items():
             config[name].update(settings)
+            config[name] = {key: value for key, value in config[name].items() if value is not None}
         return config
 
     def boot(self, program=None, **sections):

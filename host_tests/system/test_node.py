@@ -10,27 +10,18 @@ import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hublink_desk.hub import DeskHub, Device
 from hublink_desk.mosquitto import Mosquitto
-from hublink_desk.run import DeskBoard
 from hublink_desk.wire import Wire
 from hublink_desk.workshop import HUB_NAME, device_id
 
 from host_tests.system.desk_hub_parts import wait_until
 from host_tests.system.listener import Listener
+from host_tests.system.node_parts import STEP_S, board
 
-PROGRAMS = Path(__file__).parent / "programs"
 NAME = "sensor-1"
-STEP_S = 20.0
-
-
-def board(config, interpreter, mpy, program="count", **env):
-    if interpreter != "cpython":
-        env["MICROPYPATH"] = f"{mpy}:.frozen"
-    return DeskBoard(config, interpreter, script=PROGRAMS / f"{program}.py", env=env)
 
 
 def generic(port, **settings):
