@@ -16,7 +16,7 @@ from hublink_desk.wire import Wire
 
 from host_tests.both.interpreters import needs
 from host_tests.system.listener import Listener
-from host_tests.system.test_node import PROGRAMS
+from host_tests.system.node_parts import PROGRAMS
 
 LIMIT_S = 60.0
 END = ("courier", 0)
