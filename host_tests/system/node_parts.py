@@ -95,7 +95,8 @@ class Station:
         self._interpreter, self._mpy = interpreter, mpy
         files = {"ca": ["ca.der"], "cert": "device.der", "key": "device.key.der"}
         tls = {name: files[name] for name in kind.files}
-        self._sections = {"telemetry": {"vitals_s": 0}, "tls": tls, **(sections or {})}
+        small = {"telemetry": {"vitals_s": 0}, "memory": {"outbox_len": 2048}}
+        self._sections = {**small, "tls": tls, **(sections or {})}
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:

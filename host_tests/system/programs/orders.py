@@ -49,6 +49,9 @@ if node.hub.FREE_TOPICS:
         print("test: heard %s %r" % (topic.decode(), payload))
 
 
+AUDIENCES = {"clearblade": "desk-project", "omnicore": "desk-subscription"}
+
+
 # A token of a bound device, signed with the key in its file.
 def token(name, life_s=3600):
     from hublink.protocol import der, jwt
@@ -56,7 +59,7 @@ def token(name, life_s=3600):
     with open(name + ".key.der", "rb") as f:
         key = der.private_key(f.read())
     now_s = node.uplink.clock.now_s()
-    for made in jwt.make(key, node.hub.audience, now_s, now_s + life_s):  # noqa: B007 - the last is the token
+    for made in jwt.make(key, AUDIENCES[node.hub.NAME], now_s, now_s + life_s):  # noqa: B007 - the last is the token
         gc.collect()
     return made.decode()
 
