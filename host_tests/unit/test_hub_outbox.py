@@ -79,7 +79,7 @@ def test_packet_ids_wrap_and_skip_the_ones_in_use():
     sent_by(outbox)
     ids = []
     for _ in range(65_535):
-        ids.append(outbox._new_id())
+        ids.append(outbox._new_id(None))
         outbox.acknowledged(Ack("PUBACK", ids[-1], ""))
     assert ids[:2] == [2, 3]
     assert ids[-2:] == [65_535, 2]  # neither 0, which is forbidden, nor 1, which is in use

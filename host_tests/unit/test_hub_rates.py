@@ -1,7 +1,7 @@
 """How often something may happen on a hub: an allowance that fills with time, one for each key."""
 
 import pytest
-from hublink_desk.hub.iotcore.rates import Rates
+from hublink_desk.hub.rates import Rates
 
 # Times a second, then (seconds, whether it may happen) in a row.
 ROWS = {

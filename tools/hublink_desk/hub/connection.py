@@ -45,6 +45,10 @@ class Connection:
         self._task = self._sender = None
         self.timers = Timers(exchange.gate, self._silent, self.end)
 
+    @property
+    def key(self):
+        return self.identity.key
+
     async def serve(self):
         """Run the connection to its end. Raises nothing that a client could cause."""
         self._task = asyncio.current_task()
@@ -122,11 +126,18 @@ class Connection:
             raise _Refused(admission, connect.client_id or connect.username)
         self.identity, self._will = admission.identity, connect.will
         self._exchange.register(self)
+        self._resume(admission)
         self._exchange.publish_events(admission.events)
         self._start_timers(connect.keepalive_s * _KEEPALIVE_FACTOR, self._exchange.dialect.idle_s)
         self._log("connect", proof=self.identity.proof, keepalive_s=connect.keepalive_s)
-        await self._stream.write(packets.connack(0))
+        await self._stream.write(packets.connack(0, admission.is_resumed))
         self._sender = asyncio.ensure_future(self._send_all())
+
+    def _resume(self, admission):
+        for wanted, qos in admission.filters:
+            self._exchange.router.subscribe(self, wanted, qos)
+        for message in admission.messages:
+            self.deliver(message)
 
     def _start_timers(self, keepalive_s, idle_s):
         self.timers.silence.expect_within(keepalive_s, f"keep-alive: nothing heard for {keepalive_s:g} s")
@@ -161,6 +172,8 @@ class Connection:
         self._log("disconnect" if self.identity else "refuse", reason=reason, **details)
         self._exchange.publish_events(events)
         self._publish_will()
+        if self.identity:
+            self._exchange.publish_events(self._exchange.dialect.ended(self.identity))
 
     def _publish_will(self):
         if self._will is None:
@@ -177,11 +190,15 @@ class Connection:
         verdict = self._judge("publish", packet)
         if verdict.is_closing:
             raise _Ended(verdict.reason)
-        if not qos or not verdict.is_acknowledged:
-            return
+        if qos and verdict.is_acknowledged:
+            await self._acknowledge(qos, packet.packet_id)
+        for answer in verdict.answers:
+            self._exchange.route(answer)
+
+    async def _acknowledge(self, qos, packet_id):
         if qos == _QOS_2:
-            self._received_ids.add(packet.packet_id)
-        await self._stream.write(packets.ack("PUBREC" if qos == _QOS_2 else "PUBACK", packet.packet_id))
+            self._received_ids.add(packet_id)
+        await self._stream.write(packets.ack("PUBREC" if qos == _QOS_2 else "PUBACK", packet_id))
 
     def _judge(self, what, packet):
         """The dialect's Verdict; the message routed, or it is said why not; the events raised either way."""
@@ -224,14 +241,14 @@ class Connection:
     async def _on_unsubscribe(self, packet):
         for unwanted in packet.filters:
             self._exchange.router.unsubscribe(self, unwanted)
+            self._exchange.dialect.unsubscribed(self.identity, unwanted)
             self._log("unsubscribe", topic=unwanted)
         await self._stream.write(packets.unsuback(packet.packet_id))
 
     async def _on_ack(self, packet):
         is_release = packet.name == "PUBREL"
-        expected = self._received_ids if is_release else self._outbox.in_flight
-        is_expected = packet.packet_id in expected
-        self._exchange.publish_events(self._exchange.dialect.acknowledged(self.identity, packet, is_expected))
+        message = None if is_release else self._outbox.in_flight.get(packet.packet_id)
+        self._exchange.publish_events(self._exchange.dialect.acknowledged(self.identity, packet, message))
         if is_release:
             self._received_ids.discard(packet.packet_id)
             answer = packets.ack("PUBCOMP", packet.packet_id)

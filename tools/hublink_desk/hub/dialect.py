@@ -31,20 +31,26 @@ class Identity:
 class Admission:
     """The answer to a CONNECT: `identity`, or None and a CONNACK `code` with a `reason` for the log.
 
-    `events` are the Messages that the hub publishes because of it.
+    `events` are the Messages that the hub publishes because of it. Of a session that was kept: `filters` are
+    the (topic filter, QoS) to which the client is subscribed still, `messages` the Messages that waited for
+    it, and `is_resumed` what the CONNACK says.
     """
 
     identity: Identity | None = None
     code: int = NOT_AUTHORIZED
     reason: str = ""
     events: tuple = ()
+    filters: tuple = ()
+    messages: tuple = ()
+    is_resumed: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The answer to a PUBLISH: the Message to pass on or None; whether to acknowledge it, and to close.
 
-    `revoked` are topic filters to which the client is no longer subscribed from now on.
+    `revoked` are topic filters to which the client is no longer subscribed from now on; `answers` are
+    Messages that follow the acknowledgement, to whoever is subscribed.
     """
 
     message: Message | None = None
@@ -53,6 +59,7 @@ class Verdict:
     reason: str = ""
     events: tuple = ()
     revoked: tuple = ()
+    answers: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,19 @@ class Grant:
 
 @dataclass(frozen=True)
 class Effect:
-    """What an order of the operator does: Messages published, and (Identity.key, topic filter) revoked."""
+    """What an order of the operator does.
+
+    Attributes:
+        events: Messages published.
+        revoked: (Identity.key, topic filter) of subscriptions that end.
+        ended: (Identity.key, reason) of connections that end.
+        trusted: certificates (cryptography's) that are trusted by themselves from now on.
+    """
 
     events: tuple = ()
     revoked: tuple = ()
+    ended: tuple = ()
+    trusted: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -126,8 +142,14 @@ class Dialect:
         """What one filter of a `packets.Subscribe` is granted. Returns Grant."""
         raise NotImplementedError
 
-    def acknowledged(self, identity, ack, is_expected):
-        """A `packets.Ack` came; `is_expected` if the hub waited for its packet id. Returns Messages."""
+    def unsubscribed(self, identity, unwanted):
+        """The client took back a filter of its own."""
+
+    def acknowledged(self, identity, ack, message):
+        """A `packets.Ack` came. Returns Messages.
+
+        `message` is the Message of the hub that waited for its packet id, or None.
+        """
         return ()
 
     def handshake_refused(self, refusal):
@@ -138,6 +160,10 @@ class Dialect:
         """A connection ends because of a `packets.Fault`; identity may be None. Returns Messages likewise."""
         return ()
 
+    def ended(self, identity):
+        """A connection that was admitted is over, however that came. Returns Messages likewise."""
+        return ()
+
     # --- the operator orders; `identities` are those that are connected now, by their key ---
 
     @staticmethod
@@ -146,12 +172,23 @@ class Dialect:
         raise DeskError("this dialect knows no devices: any certificate of its authority will do.")
 
     def add(self, devices):
-        """Take in more Devices. Raises DeskError if one is known already; then none is taken in.
-
-        Returns:
-            certificates that are to be trusted by themselves from now on.
-        """
+        """Take in more Devices. Returns Effect. Raises DeskError if one is known; then none is taken in."""
         self._lacks("devices")
+
+    def remove(self, device):
+        """Forget a device. Returns Effect."""
+        self._lacks("devices that can be removed")
+
+    def enable(self, device, is_enabled):
+        """Let a device connect, or no longer. Returns Effect."""
+        self._lacks("devices that can be disabled")
+
+    def rotate(self, device, new, folder):
+        """The primary key of a device becomes its secondary, `new` its primary. Returns Effect.
+
+        File names in `new` start from `folder`, a Path; "" is a key that the hub makes up.
+        """
+        self._lacks("keys that can be rotated")
 
     def describe(self, identities):
         """dict of device ID -> dict of what there is to know about it; `connected` is in each."""
@@ -172,6 +209,18 @@ class Dialect:
     def configure(self, device, payload):
         """Keep a new configuration for a device. Returns the Message that tells it."""
         self._lacks("configurations; publish to a topic of the device instead")
+
+    def send(self, device, payload, properties):
+        """Keep a message for a device until it takes it. Returns the Messages that it can get now."""
+        self._lacks("messages that wait for a device; publish to a topic of the device instead")
+
+    def call(self, device, method, payload):
+        """Call a method of a device.
+
+        Returns:
+            (the Message that asks for it, concurrent.futures.Future of the answer).
+        """
+        self._lacks("methods; publish to a topic of the device instead")
 
     def raise_event(self, what, about, identities, **details):
         """Something happened to a device, or so the operator says. Returns Effect."""

@@ -68,8 +68,11 @@ class Exchange:
 
     def apply(self, effect):
         """Do what a dialect's Effect says."""
+        self.credentials.trust(effect.trusted)
         for key, unwanted in effect.revoked:
             self.router.unsubscribe(self.connections[key], unwanted)
+        for key, reason in effect.ended:
+            self.connections[key].end(reason)
         self.publish_events(effect.events)
 
     def route(self, message):

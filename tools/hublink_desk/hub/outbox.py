@@ -24,14 +24,14 @@ class Outbox:
         dropped: called with each Message that had to make room.
 
     Attributes:
-        in_flight: set of the packet ids that wait for an acknowledgement.
+        in_flight: dict of the packet ids that wait for an acknowledgement -> Message.
     """
 
     def __init__(self, limits, dropped):
         self._limits, self._dropped = limits, dropped
         self._waiting = deque()
         self._waiting_len = 0  # bytes of payload
-        self.in_flight = set()  # packet ids
+        self.in_flight = {}
         self._last_id = 0
         self._changed = asyncio.Event()
 
@@ -47,7 +47,7 @@ class Outbox:
         """Take a `packets.Ack` of the client. Returns the bytes to answer with, or b""."""
         if ack.name == "PUBREC":
             return packets.ack("PUBREL", ack.packet_id)
-        self.in_flight.discard(ack.packet_id)
+        self.in_flight.pop(ack.packet_id, None)
         self._changed.set()
         return b""
 
@@ -59,18 +59,18 @@ class Outbox:
                 await self._changed.wait()
             message = self._waiting.popleft()
             self._waiting_len -= len(message.payload)
-            await write(packets.publish(message, self._new_id() if message.qos else None))
+            await write(packets.publish(message, self._new_id(message) if message.qos else None))
 
     def _is_next_ready(self):
         if not self._waiting:
             return False
         return not self._waiting[0].qos or len(self.in_flight) < self._limits.in_flight
 
-    def _new_id(self):
+    def _new_id(self, message):
         while True:
             self._last_id = self._last_id % _PACKET_ID_MAX + 1
             if self._last_id not in self.in_flight:
-                self.in_flight.add(self._last_id)
+                self.in_flight[self._last_id] = message
                 return self._last_id
 
     def _drop_oldest(self):

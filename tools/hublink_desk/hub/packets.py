@@ -30,12 +30,13 @@ _ACKS = {"PUBACK": PubackPacket, "PUBREC": PubrecPacket, "PUBREL": PubrelPacket,
 
 @dataclass(frozen=True)
 class Message:
-    """What is published: by a client, as a will, or by the hub."""
+    """What is published: by a client, as a will, or by the hub. `to`: the Identity.key that alone gets it."""
 
     topic: str
     payload: bytes
     qos: int = 0
     retain: bool = False
+    to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,9 @@ def digest(header: MQTTFixedHeader):
     return f"{name}: dup: {dup} qos: {flags >> 1 & 3} retain: {retain} rLength: {header.remaining_length}"
 
 
-def connack(code):
-    """CONNACK; the session is never present, because none is kept."""
-    return ConnackPacket.build(0, code).to_bytes()
+def connack(code, is_resumed=False):
+    """CONNACK; `is_resumed`: True if it says that a session is present."""
+    return ConnackPacket.build(int(is_resumed), code).to_bytes()
 
 
 def ack(name, packet_id):

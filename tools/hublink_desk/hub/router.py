@@ -1,7 +1,7 @@
 """Who has subscribed to what, and the retained messages: a Message in, one per subscriber out.
 
 Pure bookkeeping of values: this file knows no connection, only that a subscriber has `deliver(message)`,
-which never waits.
+which never waits, and `key`, by which a Message may be addressed to it.
 """
 
 from dataclasses import replace
@@ -41,10 +41,9 @@ class Router:
         """Drop all subscriptions of a subscriber that has gone."""
         self._subscriptions.pop(subscriber, None)
 
-    def has_receivers(self, topic):
-        """True if a message under `topic` would reach somebody."""
-        subscribed = (wanted for filters in self._subscriptions.values() for wanted in filters)
-        return any(topics.covers(wanted, topic) for wanted in subscribed)
+    def has_receivers(self, message):
+        """True if a Message would reach somebody."""
+        return any(True for _ in self._receivers(message))
 
     def route(self, message):
         """Give a Message to every subscriber once, at the highest QoS it may have, and retain it if asked to.
@@ -53,11 +52,16 @@ class Router:
             False if it should have been retained and there was no room; it is delivered all the same.
         """
         is_kept = not message.retain or self._retain(message)
-        for subscriber, filters in list(self._subscriptions.items()):
-            granted = [qos for wanted, qos in filters.items() if topics.covers(wanted, message.topic)]
-            if granted:
-                subscriber.deliver(replace(message, qos=min(message.qos, max(granted)), retain=False))
+        for subscriber, qos in list(self._receivers(message)):
+            subscriber.deliver(replace(message, qos=min(message.qos, qos), retain=False))
         return is_kept
+
+    def _receivers(self, message):
+        """(subscriber, highest QoS granted to it) of each whose filters match."""
+        for subscriber, filters in self._subscriptions.items():
+            granted = [qos for wanted, qos in filters.items() if topics.covers(wanted, message.topic)]
+            if granted and message.to in (None, subscriber.key):
+                yield subscriber, max(granted)
 
     def _retain(self, message):
         """An empty payload clears the topic (MQTT 3.1.1, 3.3.1.3)."""

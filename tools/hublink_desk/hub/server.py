@@ -89,8 +89,7 @@ class Server:
             DeskError: the port was taken meanwhile.
         """
         self._running()
-        if threading.get_ident() == self._thread_id:
-            raise RuntimeError("the desk hub cannot wait for itself: restart it from another thread")
+        self._check_thread()
         done = asyncio.run_coroutine_threadsafe(self._restart(down_s), self._loop)
         done.result(down_s + _RESTART_LIMIT_S)
 
@@ -137,6 +136,10 @@ class Server:
             writer.transport.abort()
         finally:
             del self._serving[task]
+
+    def _check_thread(self):
+        if threading.get_ident() == self._thread_id:
+            raise RuntimeError("the desk hub cannot wait for itself: give this order from another thread")
 
     def _in_loop(self, function):
         """What `function` returns, called in the hub's thread; its effect is there when this returns."""

@@ -31,12 +31,13 @@ class PeerCertificate:
 
     Attributes:
         common_name: of its subject; "" where it has none.
-        fingerprint: SHA-256 of the certificate (DER), 64 lower-case hex digits.
+        fingerprint, fingerprint_sha1: SHA-256 and SHA-1 of the certificate (DER), lower-case hex digits.
         is_from_hub_ca: True if a certificate of the hub's CA file issued it, directly.
     """
 
     common_name: str
     fingerprint: str
+    fingerprint_sha1: str
     is_from_hub_ca: bool
 
 
@@ -121,6 +122,7 @@ class Credentials:
         return PeerCertificate(
             common_name=names[0].value if names else "",
             fingerprint=fingerprint(certificate),
+            fingerprint_sha1=certificate.fingerprint(hashes.SHA1()).hex(),
             is_from_hub_ca=any(_is_issued_by(certificate, authority) for authority in self._authorities),
         )
 

@@ -4,10 +4,10 @@ import time
 
 from ..dialect import Admission, Dialect, Grant, Identity, Verdict
 from ..packets import SUBSCRIPTION_FAILED, Message
+from ..rates import Rates
 from . import errors
 from .devices import is_id
 from .gateways import Gateways, Session
-from .rates import Rates
 from .registry import Registry
 from .tokens import Refused, Rules, check
 from .topics import Topics
@@ -172,9 +172,9 @@ class Bridge(Dialect):
             return ()
         return (Message(self.topics.of(place.device, "config"), config or b"", qos),)
 
-    def acknowledged(self, identity, ack, is_expected):
+    def acknowledged(self, identity, ack, message):
         session = identity.policy
-        if not session.device.gateway or (ack.name == "PUBACK" and is_expected):
+        if not session.device.gateway or (ack.name == "PUBACK" and message):
             return ()
         error_type = errors.PACKET_ID if ack.name == "PUBACK" else errors.MESSAGE_TYPE
         reason = f"The {ack.name} with packet ID {ack.packet_id} answers nothing."

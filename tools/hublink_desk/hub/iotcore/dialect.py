@@ -19,7 +19,7 @@ class IotCore(Bridge):
 
     def add(self, devices):
         self.registry.add(devices)
-        return ()
+        return Effect()
 
     def describe(self, identities):
         return {entry.device.id: self._about(entry, identities) for entry in self.registry.entries()}

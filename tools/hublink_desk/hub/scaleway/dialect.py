@@ -132,7 +132,7 @@ class Scaleway(Dialect):
     device_from = staticmethod(from_table)
 
     def add(self, devices):
-        return self._directory.add(devices)
+        return Effect(trusted=self._directory.add(devices))
 
     def describe(self, identities):
         connected = [identity.policy for identity in identities.values()]
