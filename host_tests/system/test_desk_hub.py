@@ -513,7 +513,7 @@ def test_drop_of_a_device_that_is_not_connected_says_so(desk):
         ({"refuse_code": 4}, "setting 'refuse_code' is unknown to the scaleway dialect; expected"),
         ({"refusal_code": 0}, "refusal_code is 0; expected a CONNACK code, 1 to 255."),
         ({"retained_will": "x"}, "retained_will is 'x'; expected one of drop, strip."),
-        ({"dialect": "gcp"}, "dialect is 'gcp'; expected one of scaleway, clearblade, omnicore, generic."),
+        ({"dialect": "gcp"}, "dialect is 'gcp'; expected one of scaleway, clearblade, omnicore, azure, "),
         ({"dialect": "generic", "plan": "shared"}, "setting 'plan' is unknown to the generic"),
         ({"dialect": "generic", "devices": [Device("1", "x")]}, "the generic dialect was given devices;"),
         ({"tls_max": "1.1"}, "tls_max is '1.1'; expected one of 1.2, 1.3."),

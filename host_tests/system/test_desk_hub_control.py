@@ -48,9 +48,8 @@ def test_verbs_list_themselves(cloud):
     status, answer = ask(cloud.control_port, "GET", "/")
     assert status == 200
     assert answer["result"]["command"] == ["device", "payload", "subfolder"]
-    assert set(answer["result"]) == set(
-        "devices add bind unbind command config publish event cut restart".split()
-    )
+    of_devices, of_messages = "devices add remove enable rotate bind unbind", "command config message call publish"
+    assert set(answer["result"]) == {*f"{of_devices} {of_messages} event cut restart".split()}
 
 
 def test_payload_may_be_bytes(cloud):
@@ -62,7 +61,7 @@ def test_payload_may_be_bytes(cloud):
 
 
 WRONG = {
-    "unknown-verb": ("POST", "/x", b"{}", "verb 'x' is unknown; expected one of devices, add, bind, "),
+    "unknown-verb": ("POST", "/x", b"{}", "verb 'x' is unknown; expected one of devices, add, remove, "),
     "no-json": ("POST", "/cut", b"{", "Expecting property name"),
     "no-object": ("POST", "/cut", b"[]", "the body is no JSON object; expected the arguments of the verb."),
     "missing-argument": ("POST", "/cut", b"{}", "cut: missing a required argument: 'device'."),
@@ -199,7 +198,7 @@ def test_every_verb_has_an_example(cloud):
     code, out, _ = ctl(cloud.control_port, "--help")
     verbs = [line.split()[0] for line in out.partition("Commands:")[2].splitlines() if line.strip()]
     assert code == 0
-    assert len(verbs) == 10
+    assert len(verbs) == 15
     for verb in verbs:
         code, out, _ = ctl(cloud.control_port, verb, "--help")
         assert code == 0
@@ -248,6 +247,7 @@ def test_wrong_setting_is_one_sentence(pki, given, complaint):
         ("scaleway", "has_events=true"),
         ("clearblade", "attached_max=1000"),
         ("omnicore", "attached_max=10000"),
+        ("azure", "subscriptions_max=5"),
     ],
 )
 def test_settings_are_listed(pki, dialect, expected):

@@ -87,6 +87,46 @@ def add(hub, file):
 
 
 @command.command()
+@click.argument("device")
+@click.pass_obj
+def remove(hub, device):
+    """Make the hub forget a DEVICE, and cut its connection.
+
+    \b
+    Example: hublink hub-ctl remove sensor-1
+    """
+    hub.order("remove", device=device)
+
+
+@command.command()
+@click.argument("device")
+@click.option("--off", is_flag=True, help="Cut its connection and let it connect no longer.")
+@click.pass_obj
+def enable(hub, device, off):
+    """Let a DEVICE connect, or no longer.
+
+    \b
+    Example: hublink hub-ctl enable sensor-1 --off
+    """
+    hub.order("enable", device=device, is_enabled=not off)
+
+
+@command.command()
+@click.argument("device")
+@click.argument("new", default="")
+@click.pass_obj
+def rotate(hub, device, new):
+    """Make NEW the primary key of a DEVICE, and the key it replaces the secondary.
+
+    NEW is a key in base64, a thumbprint or a certificate file; without it the hub makes up a key.
+
+    \b
+    Example: hublink hub-ctl rotate sensor-1 sensor-1.new.pem
+    """
+    hub.order("rotate", device=device, new=new, folder=str(Path.cwd()))
+
+
+@command.command()
 @click.argument("gateway")
 @click.argument("device")
 @click.pass_obj
@@ -139,6 +179,40 @@ def config(hub, device, payload, payload_file):
     Example: hublink hub-ctl config light-1 '{"every_s": 10}'
     """
     hub.order("config", device=device, **_payload(payload, payload_file))
+
+
+@command.command()
+@click.argument("device")
+@_PAYLOAD
+@_FILE
+@click.option("--property", "given", multiple=True, metavar="KEY[=TEXT]", help="Of its bag; may be repeated.")
+@click.pass_obj
+def message(hub, device, payload, payload_file, given):
+    """Send a DEVICE a message that waits for it if it is not there.
+
+    \b
+    Example: hublink hub-ctl message sensor-1 '{"lamp":"on"}' --property '$.ct=application/json'
+    """
+    properties = {key: value if equals else None for key, equals, value in (p.partition("=") for p in given)}
+    hub.order("message", device=device, properties=properties, **_payload(payload, payload_file))
+
+
+@command.command()
+@click.argument("device")
+@click.argument("method")
+@_PAYLOAD
+@_FILE
+@click.option("--timeout-s", type=click.FloatRange(0, 50), default=30.0, show_default=True)
+@click.pass_obj
+def call(hub, device, method, payload, payload_file, timeout_s):
+    """Call a METHOD of a DEVICE and print its answer as JSON.
+
+    \b
+    Example: hublink hub-ctl call sensor-1 reboot '{"in_s": 5}'
+    """
+    given = _payload(payload, payload_file)
+    answer = hub.order("call", device=device, method=method, timeout_s=timeout_s, **given)
+    click.echo(json.dumps(answer))
 
 
 @command.command()

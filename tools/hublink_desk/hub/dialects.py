@@ -8,6 +8,7 @@ _CLASSES = {
     "scaleway": "scaleway.dialect:Scaleway",
     "clearblade": "iotcore.dialect:ClearBlade",
     "omnicore": "iotcore.dialect:OmniCore",
+    "azure": "azure.dialect:Azure",
     "generic": "generic:Generic",
 }
 DIALECTS = tuple(_CLASSES)

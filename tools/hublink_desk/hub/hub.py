@@ -4,6 +4,9 @@ Every order works from any thread and has taken effect when it returns. The cont
 ones over HTTP.
 """
 
+from concurrent import futures
+from pathlib import Path
+
 from ..errors import DeskError
 from . import dialects
 from . import settings as settings_of
@@ -18,10 +21,10 @@ class DeskHub(Server):
     """An MQTT hub on loopback that behaves as a given kind of hub does.
 
     Args:
-        dialect: "scaleway", "clearblade", "omnicore" or "generic".
+        dialect: "scaleway", "clearblade", "omnicore", "azure" or "generic".
         server_cert, server_key: PEM files of the hub's certificate and key.
         ca: PEM or DER file of the authority that signs device certificates.
-        devices: iterable of the dialect's Device: `scaleway.Device`, `iotcore.Device`.
+        devices: iterable of the dialect's Device: `scaleway.Device`, `iotcore.Device`, `azure.Device`.
         port: TCP port; 0 for a free one, which `port` names after the start.
         log: called in the hub's thread with a dict per thing that happens; `what` is one of ready, control,
             connect, refuse, subscribe, unsubscribe, publish, will, drop, event, overflow, disconnect, bug.
@@ -122,7 +125,28 @@ class DeskHub(Server):
             DeskError: the dialect has no devices, or one of them is known already.
         """
         devices = tuple(devices)
-        self._in_loop(lambda: self._credentials.trust(self.dialect.add(devices)))
+        self._order(lambda _: self.dialect.add(devices))
+
+    def remove(self, device):
+        """Forget a device, and cut its connection. Raises DeskError if the hub does not know it."""
+        self._order(lambda _: self.dialect.remove(device))
+
+    def enable(self, device, is_enabled=True):
+        """Let a device connect, or cut its connection and let it no longer. Raises DeskError as `remove`."""
+        self._order(lambda _: self.dialect.enable(device, is_enabled))
+
+    def rotate(self, device, new="", folder="."):
+        """Give a device a new primary key; the one it replaces becomes the secondary.
+
+        Args:
+            device: ID.
+            new: key in base64, or digits of a thumbprint, or name of a certificate file; "": a random key.
+            folder: from which that name starts.
+
+        Raises:
+            DeskError: the dialect has no such keys, or `new` is none.
+        """
+        self._order(lambda _: self.dialect.rotate(device, new, Path(folder)))
 
     def bind(self, gateway, device):
         """Let a gateway speak for a device. Raises DeskError if that may not be."""
@@ -150,7 +174,7 @@ class DeskHub(Server):
     def _command(self, message):
         if not is_topic(message.topic):
             raise DeskError(f"command topic is {message.topic!r}; expected an MQTT topic without wildcards.")
-        if not self._exchange.router.has_receivers(message.topic):
+        if not self._exchange.router.has_receivers(message):
             raise DeskError(f"the command is lost: nobody is subscribed to {message.topic}.")
         self._exchange.route(message)
 
@@ -161,6 +185,55 @@ class DeskHub(Server):
             DeskError: the hub has no such device or no configurations, or it is too soon after the last one.
         """
         self._in_loop(lambda: self._exchange.route(self.dialect.configure(device, _bytes(payload))))
+
+    def send_message(self, device, payload=b"", properties=None):
+        """Send a message that waits for the device if it is not there.
+
+        Args:
+            device: ID.
+            payload: bytes or str.
+            properties: dict of text -> text, or None for a property without a value.
+
+        Raises:
+            DeskError: the hub has no such device or no such messages, or too many wait for it.
+        """
+        self._in_loop(lambda: self._send(self.dialect.send(device, _bytes(payload), properties or {})))
+
+    def _send(self, messages):
+        for message in messages:
+            self._exchange.route(message)
+
+    def call_method(self, device, method, payload=b"", timeout_s=30.0):
+        """Call a method of a device and wait for its answer, from any thread but the hub's own.
+
+        Args:
+            device: ID.
+            method: name of it.
+            payload: JSON, or nothing: bytes or str.
+            timeout_s: seconds.
+
+        Returns:
+            dict of `status`, int, and `payload`, what the JSON of the answer means, None if it is empty.
+
+        Raises:
+            DeskError: the hub has no such device or no methods, the device does not listen to them, does not
+                answer in time, or answers with what is no JSON.
+        """
+        self._check_thread()
+        answer = self._in_loop(lambda: self._call(device, method, _bytes(payload)))
+        try:
+            return answer.result(timeout_s)
+        except futures.TimeoutError as error:
+            answer.cancel()
+            raise DeskError(f"{device!r} did not answer {method!r} within {timeout_s:g} s.") from error
+
+    def _call(self, device, method, payload):
+        message, answer = self.dialect.call(device, method, payload)
+        if not self._exchange.router.has_receivers(message):
+            answer.cancel()
+            raise DeskError(f"{method!r} is not called: {device!r} is not subscribed to {message.topic}.")
+        self._exchange.route(message)
+        return answer
 
     def publish(self, topic, payload=b"", qos=0, retain=False):
         """Publish as an application behind the hub would, to whoever is subscribed."""
@@ -175,10 +248,11 @@ class DeskHub(Server):
         """Publish an event as if it had happened.
 
         Args:
-            what: scaleway: the text of the event; clearblade, omnicore: its error_type.
+            what: scaleway: the text of the event; clearblade, omnicore: its error_type; azure: its type.
             about: ID of the device.
             details: scaleway: severity, object_type, packet and further keys of the event; clearblade,
-                omnicore: description, and gateway (who is told; by default those that speak for the device).
+                omnicore: description, and gateway (who is told; by default those that speak for the device);
+                azure: what is in its `data`.
 
         Raises:
             DeskError: the hub has no events, or nobody to tell.

@@ -1,0 +1,111 @@
+"""The `azure` dialect: the device endpoint, and what an operator does at the service's side."""
+
+import uuid
+from dataclasses import replace
+
+from ...errors import DeskError
+from ..dialect import Effect
+from ..packets import Message
+from . import topics, twin
+from .devices import AUTHS, from_table, proof
+from .endpoint import Endpoint, certificates
+from .settings import Settings
+
+_QOS = 1
+
+
+class Azure(Endpoint):
+    """What the operator orders."""
+
+    name = "azure"
+    Settings = Settings
+
+    # --- devices ---
+
+    device_from = staticmethod(from_table)
+
+    def add(self, devices):
+        entries = self.registry.add(devices)
+        return Effect(tuple(map(self.lifecycle.created, entries)), trusted=certificates(entries))
+
+    def remove(self, device):
+        entry = self.registry.remove(device)
+        return Effect((self.lifecycle.deleted(entry),), ended=_cut(entry, "the device was removed"))
+
+    def enable(self, device, is_enabled):
+        entry = self.registry.entry(device)
+        entry.device = replace(entry.device, enabled=bool(is_enabled))
+        return Effect(ended=() if is_enabled else _cut(entry, "the device was disabled"))
+
+    def rotate(self, device, new, folder):
+        entry = self.registry.entry(device)
+        auth = entry.device.auth
+        if auth == "ca" or (auth == "thumbprint" and not new):
+            raise DeskError(f"device {device!r} has no key to make up: its auth is {auth!r}.")
+        entry.proofs = (proof(auth, new, folder), entry.proofs[0])
+        is_cut = (
+            self.settings.rotation_cuts
+            and entry.session
+            and (entry.session.credential not in entry.credentials)
+        )
+        ended = _cut(entry, "its key was rotated away") if is_cut else ()
+        return Effect(ended=ended, trusted=certificates([entry]))
+
+    def describe(self, identities):
+        return {entry.device.id: _about(entry) for entry in self.registry.entries()}
+
+    # --- messages ---
+
+    def configure(self, device, payload):
+        desired = self.registry.entry(device).twin.desired
+        try:
+            patch = twin.parse_patch(payload, self.settings.twin_max_len, self.settings.twin_depth_max)
+        except twin.BadPatch as error:
+            raise DeskError(f"desired properties: {error}.") from error
+        desired.merge(patch)
+        body = twin.encoded({**patch, "$version": desired.version})
+        return Message(topics.desired(desired.version), body, _QOS, to=device)
+
+    def send(self, device, payload, properties):
+        entry, pending_max = self.registry.entry(device), self.settings.pending_max
+        _check_len("the message", payload, self.settings.message_max_len)
+        if len(entry.pending) >= pending_max:
+            raise DeskError(f"{pending_max} messages wait for {device!r}, as many as may.")
+        system = {"$.mid": str(uuid.uuid4()), "$.to": f"/devices/{device}/messages/deviceBound"}
+        topic = topics.devicebound(device, system | properties)
+        if topic in entry.pending:
+            raise DeskError(f"a message of that ID and those properties waits for {device!r} already.")
+        entry.pending[topic] = Message(topic, payload, _QOS, to=device)
+        return entry.due()
+
+    def call(self, device, method, payload):
+        self.registry.entry(device)
+        _check_len("the payload", payload, self.settings.method_max_len)
+        rid, answer = self.calls.open(device)
+        return Message(topics.method(method, rid), payload, to=device), answer
+
+    def raise_event(self, what, about, identities, **details):
+        return Effect((self.lifecycle.event(what, about, details),))
+
+
+def _about(entry):
+    about = {
+        "connected": entry.session is not None,
+        "enabled": entry.device.enabled,
+        "auth": AUTHS[entry.device.auth],
+        "telemetry": entry.telemetry_count,
+        "pending": len(entry.pending),
+        "twin": entry.twin.document(),
+    }
+    if entry.proofs:
+        about["primary"], about["secondary"] = (each.value for each in entry.proofs)
+    return about
+
+
+def _cut(entry, reason):
+    return ((entry.device.id, reason),) if entry.session else ()
+
+
+def _check_len(what, payload, max_len):
+    if len(payload) > max_len:
+        raise DeskError(f"{what} has {len(payload)} bytes; expected at most {max_len}.")
