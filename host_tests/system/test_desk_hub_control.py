@@ -48,8 +48,8 @@ def test_verbs_list_themselves(cloud):
     status, answer = ask(cloud.control_port, "GET", "/")
     assert status == 200
     assert answer["result"]["command"] == ["device", "payload", "subfolder"]
-    of_devices, of_messages = "devices add remove enable rotate bind unbind", "command config message call publish"
-    assert set(answer["result"]) == {*f"{of_devices} {of_messages} event cut restart".split()}
+    of_devices, of_messages = "add remove enable rotate bind unbind", "command config message call publish"
+    assert set(answer["result"]) == {*f"devices {of_devices} {of_messages} event cut restart".split()}
 
 
 def test_payload_may_be_bytes(cloud):
