@@ -39,8 +39,7 @@ WRONG = {
     ONE + "enabled = 0": f"{PLACE}: enabled is 0; expected true or false.",
     ONE + 'primary = "x"': f"{PLACE}: primary or secondary is given; expected none, because auth is 'ca'.",
     ONE + 'auth = "thumbprint"': f"{PLACE}: primary is missing; expected a certificate file or a thumbprint.",
-    ONE
-    + 'name = "x"': "device 1 (\"x\"): name = 'x' is unknown; expected id, auth, primary, secondary, enabled.",
+    ONE + "name = 1": "device 1: name = 1 is unknown; expected id, auth, primary, secondary, enabled.",
 }
 
 

@@ -14,6 +14,7 @@ _VERBS = {
     "reference": "hublink_desk.reference.cli:command",
     "run": "hublink_desk.run:command",
     "size": "hublink_desk.size:command",
+    "webhook": "hublink_desk.webhook.cli:command",
 }
 
 
