@@ -139,11 +139,12 @@ def test_lifecycle_events_of_a_device(desk):
     assert base64.b64decode(base64_body["body"]) == b"\x00"
 
 
+@pytest.mark.parametrize("will", [None, (telemetry(), b"gone")])
 @pytest.mark.parametrize("is_use_required", [True, False])
-def test_eviction_is_a_disconnect_and_then_a_connect(desk, is_use_required):
+def test_eviction_is_a_disconnect_and_then_a_connect(desk, is_use_required, will):
     cloud = Cloud(desk, is_use_required=is_use_required, has_telemetry_events=False)
-    cloud.connected().publish(telemetry(), b"", qos=1)
-    cloud.connected().publish(telemetry(), b"", qos=1)
+    for _ in "12":
+        cloud.connected(will=will).publish(telemetry(), b"", qos=1)
     events = cloud.events()
     assert [event["eventType"].rpartition(".")[2] for event in events] == [
         "DeviceConnected",
@@ -152,6 +153,15 @@ def test_eviction_is_a_disconnect_and_then_a_connect(desk, is_use_required):
     ]
     numbers = [event["data"]["deviceConnectionStateEventInfo"]["sequenceNumber"] for event in events]
     assert numbers == sorted(set(numbers))
+
+
+def test_will_of_a_device_that_did_nothing_is_no_use_of_it(desk):
+    cloud = Cloud(desk, has_telemetry_events=False)
+    cloud.connected(will=(telemetry(), b"gone"))
+    cloud.hub.drop(SENSOR)
+    desk.log.wait("will")
+    wait_until(lambda: not cloud.hub.connected())
+    assert cloud.events() == []
 
 
 def test_operator_raises_an_event(desk):

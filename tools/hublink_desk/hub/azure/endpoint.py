@@ -160,16 +160,17 @@ class Endpoint(Dialect):
         return self._takers[place.kind](session, place, packet)
 
     def _take_telemetry(self, session, place, packet):
-        message, properties = packet.message, dict(place.bag)
+        message, properties, is_will = packet.message, dict(place.bag), packet.digest is None
         if message.retain:
             properties["mqtt-retain"] = self.settings.retain_value
-        if packet.digest is None:
+        if is_will:
             properties["iothub-MessageType"] = _WILL_TYPE
-        device_id = session.entry.device.id
         session.entry.telemetry_count += 1
         taken = Telemetry(message.topic, message.payload, message.qos, properties=properties)
-        raised = (self.lifecycle.telemetry(device_id, taken),) if self.settings.has_telemetry_events else ()
-        return Verdict(taken, events=self._used(session) + raised)
+        raised = () if is_will else self._used(session)
+        if self.settings.has_telemetry_events:
+            raised += (self.lifecycle.telemetry(session.entry.device.id, taken),)
+        return Verdict(taken, events=raised)
 
     def _take_get(self, session, place, packet):
         document = twin.encoded(session.entry.twin.document())
