@@ -87,6 +87,14 @@ def telemetry(device=SENSOR, bag=""):
     return f"devices/{device}/messages/events/{bag}"
 
 
+def listening(cloud, *filters):
+    """A client that has subscribed to these, at QoS 0."""
+    client = cloud.connected()
+    for wanted in filters:
+        assert client.subscribe(wanted) == 0
+    return client
+
+
 def assert_closed(client, log, reason):
     """The hub has cut the client, and said why."""
     assert client.lost.get(timeout=PATIENCE_S)

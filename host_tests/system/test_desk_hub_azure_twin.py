@@ -1,29 +1,14 @@
-"""The desk hub as Azure IoT Hub: twins and direct methods (hub-dialects 5.2)."""
+"""The desk hub as Azure IoT Hub: device twins (hub-dialects 5.2)."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hublink_desk.errors import DeskError
-from hublink_desk.hub.control import Control
 
-from host_tests.system.azure_parts import PINNED, PRIMARY, SENSOR, TOKEN, Cloud, telemetry
-from host_tests.system.desk_hub_parts import PATIENCE_S
-from host_tests.system.test_desk_hub_control import ctl
+from host_tests.system.azure_parts import PINNED, SENSOR, Cloud, listening
 
-RES, DESIRED, METHODS = (
-    "$iothub/twin/res/#",
-    "$iothub/twin/PATCH/properties/desired/#",
-    "$iothub/methods/POST/#",
-)
+RES, DESIRED = "$iothub/twin/res/#", "$iothub/twin/PATCH/properties/desired/#"
 REPORTED = "$iothub/twin/PATCH/properties/reported/?$rid="
-
-
-def listening(cloud, *filters):
-    client = cloud.connected()
-    for wanted in filters:
-        assert client.subscribe(wanted) == 0
-    return client
 
 
 def twin_of(client, rid="get"):
@@ -37,9 +22,6 @@ def report(client, payload, rid="1"):
     """(topic, payload) of the answer."""
     client.publish(REPORTED + rid, payload)
     return client.message()
-
-
-# --- twin ---
 
 
 def test_fresh_twin_is_empty(desk):
@@ -60,7 +42,10 @@ MERGES = {
     "value-over-object": (['{"a":{"b":1}}', '{"a":1}'], {"a": 1}),
     "array-is-replaced": (['{"a":[1,2]}', '{"a":[3]}'], {"a": [3]}),
     "nothing": (["{}"], {}),
-    "deep": (['{"a":' * 10 + "1" + "}" * 10], json.loads('{"a":' * 10 + "1" + "}" * 10)),
+    "deep": (['{"a":' * 11 + "1" + "}" * 11], json.loads('{"a":' * 11 + "1" + "}" * 11)),
+    "long-key": (['{"' + "k" * 1024 + '":1}'], {"k" * 1024: 1}),
+    "large-numbers": (['{"a":[4503599627370495,-4503599627370496]}'], {"a": [4503599627370495, -(1 << 52)]}),
+    "long-text": (['{"a":"' + "x" * 4096 + '"}'], {"a": "x" * 4096}),
     "text": (['{"ä":"ö\\n"}'], {"ä": "ö\n"}),
 }
 
@@ -80,13 +65,22 @@ BAD_PATCHES = {
     "no-utf-8": b"\xff",
     "no-object": b"[]",
     "not-a-number": b'{"a":NaN}',
+    "infinite": b'{"a":1e999}',
+    "half-a-character": b'{"a":"\\ud800"}',
+    "half-a-character-in-a-key": b'{"\\ud800":1}',
     "empty-key": b'{"":1}',
     "key-with-dollar": b'{"$version":1}',
     "key-with-dot": b'{"a.b":1}',
     "key-with-space": b'{"a":{"b c":1}}',
-    "too-deep": b'{"a":' * 11 + b"1" + b"}" * 11,
+    "key-with-control": b'{"a\\u0085":1}',
+    "key-too-long": b'{"' + b"k" * 1025 + b'":1}',
+    "key-in-array": b'{"a":[{"b.c":1}]}',
+    "too-deep": b'{"a":' * 12 + b"1" + b"}" * 12,
     "far-too-deep": b'{"a":' * 5_000,
-    "too-large": b'{"a":"' + b"x" * 32 * 1024 + b'"}',
+    "number-too-large": b'{"a":4503599627370496}',
+    "number-too-small": b'{"a":-4503599627370497}',
+    "text-too-long": b'{"a":"' + b"x" * 4097 + b'"}',
+    "too-large": json.dumps({f"k{n}": "x" * 4096 for n in range(8)}).encode(),
 }
 
 
@@ -97,6 +91,13 @@ def test_bad_patch_is_400_and_changes_nothing(desk, patch):
     assert topic == "$iothub/twin/res/400/?$rid=1"
     assert "the patch " in json.loads(payload)["message"]
     assert twin_of(client)["reported"] == {"$version": 1}
+
+
+def test_twin_may_not_grow_too_large_by_small_patches(desk):
+    client = listening(Cloud(desk, twin_max_len=20), RES)
+    assert report(client, '{"a":"12345"}')[0].startswith("$iothub/twin/res/204/")
+    assert report(client, '{"b":"12345"}')[0].startswith("$iothub/twin/res/400/")
+    assert report(client, '{"a":null,"b":"12345"}')[0].startswith("$iothub/twin/res/204/")
 
 
 @pytest.mark.parametrize("request_topic", ["$iothub/twin/GET/?$rid=7", REPORTED + "7"])
@@ -147,147 +148,3 @@ def test_wrong_desired_patch_is_one_sentence(desk, device, payload, complaint):
         hub.push_config(device, payload)
     assert error.value.message.startswith(complaint)
     assert hub.devices()[SENSOR]["twin"]["desired"] == {"$version": 1}
-
-
-# --- direct methods ---
-
-
-class Callee:
-    """A device that answers each method in paho's thread with `answer(topic, payload)`: (status, payload)."""
-
-    def __init__(self, cloud, answer):
-        self.client = cloud.connected()
-        self.asked = []
-        self.client.paho.on_message = lambda _client, _userdata, message: self._asked(message, answer)
-        assert self.client.subscribe(METHODS) == 0
-
-    def _asked(self, message, answer):
-        self.asked.append((message.topic, message.payload))
-        rid = message.topic.partition("?$rid=")[2]
-        for status, payload in answer:
-            self.client.paho.publish(f"$iothub/methods/res/{status}/?$rid={rid}", payload)
-
-
-ANSWERS = {
-    "object": ((200, b'{"done":true}'), {"status": 200, "payload": {"done": True}}),
-    "empty": ((200, b""), {"status": 200, "payload": None}),
-    "own-status": ((-3, b"[1]"), {"status": -3, "payload": [1]}),
-}
-
-
-@pytest.mark.parametrize(("answer", "expected"), ANSWERS.values(), ids=ANSWERS)
-def test_method_is_answered(desk, answer, expected):
-    cloud = Cloud(desk)
-    callee = Callee(cloud, [answer])
-    assert cloud.hub.call_method(SENSOR, "re boot", '{"in_s":5}') == expected
-    assert cloud.hub.call_method(SENSOR, "stop") == expected
-    assert callee.asked == [
-        ("$iothub/methods/POST/re%20boot/?$rid=1", b'{"in_s":5}'),
-        ("$iothub/methods/POST/stop/?$rid=2", b""),
-    ]
-
-
-def test_first_answer_counts_and_others_are_dropped(desk):
-    cloud = Cloud(desk)
-    Callee(cloud, [(200, b"1"), (500, b"2")])
-    assert cloud.hub.call_method(SENSOR, "stop")["status"] == 200
-    assert desk.log.wait("drop")["reason"] == "nobody waits for an answer to request '1'"
-
-
-def test_answer_of_another_device_is_dropped(desk):
-    cloud = Cloud(desk)
-    client = listening(cloud, METHODS)
-    other = cloud.connected(PINNED, identity="self_signed")
-    with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(cloud.hub.call_method, SENSOR, "stop")
-        client.message()
-        other.publish("$iothub/methods/res/200/?$rid=1", b"1", qos=1)
-        client.publish("$iothub/methods/res/201/?$rid=1", b"2", qos=1)
-        assert call.result(PATIENCE_S) == {"status": 201, "payload": 2}
-
-
-def test_late_answer_is_dropped(desk):
-    cloud = Cloud(desk)
-    client = listening(cloud, METHODS)
-    with pytest.raises(DeskError, match=r"'sensor-1' did not answer 'stop' within 0.05 s"):
-        cloud.hub.call_method(SENSOR, "stop", timeout_s=0.05)
-    client.publish("$iothub/methods/res/200/?$rid=1", b"1", qos=1)
-    assert desk.log.wait("drop")["reason"] == "nobody waits for an answer to request '1'"
-    client.publish(telemetry(), b"", qos=1)
-
-
-def test_answer_that_is_no_json_is_one_sentence(desk):
-    cloud = Cloud(desk)
-    Callee(cloud, [(200, b"{")])
-    with pytest.raises(DeskError, match=r"'sensor-1' answered with b'{'; expected JSON"):
-        cloud.hub.call_method(SENSOR, "stop")
-
-
-@pytest.mark.parametrize(
-    ("device", "payload", "complaint"),
-    [
-        ("x", "", "device 'x' is not in the registry."),
-        (
-            TOKEN,
-            "",
-            "'stop' is not called: 'sensor-3' is not subscribed to $iothub/methods/POST/stop/?$rid=1.",
-        ),
-        (SENSOR, bytes(128 * 1024 + 1), "the payload has 131073 bytes; expected at most 131072."),
-    ],
-)
-def test_wrong_call_is_one_sentence(desk, device, payload, complaint):
-    cloud = Cloud(desk)
-    listening(cloud, METHODS)
-    with pytest.raises(DeskError) as error:
-        cloud.hub.call_method(device, "stop", payload)
-    assert error.value.message == complaint
-
-
-def test_hub_cannot_wait_for_an_answer_in_its_own_thread(desk):
-    cloud = Cloud(desk)
-    problems = []
-
-    def call(record):
-        if record["what"] == "publish":
-            with pytest.raises(RuntimeError, match="the desk hub cannot wait for itself") as error:
-                cloud.hub.call_method(SENSOR, "stop")
-            problems.append(error)
-
-    desk.log.also = call
-    cloud.connected().publish(telemetry(), b"", qos=1)
-    assert len(problems) == 1
-
-
-# --- hublink hub-ctl ---
-
-
-def test_every_order_over_http(desk, tmp_path):
-    cloud = Cloud(desk)
-    callee = Callee(cloud, [(200, b'{"ok":1}')])
-    with Control(cloud.hub) as control:
-
-        def does(*arguments):
-            code, out, problem = ctl(control.port, *arguments)
-            assert (code, problem) == (0, ""), arguments
-            return out
-
-        more = tmp_path / "more.toml"
-        more.write_text(f'[[device]]\nid = "sensor-4"\nauth = "sas"\nprimary = "{PRIMARY}"\n')
-        does("add", more)
-        assert json.loads(does("call", SENSOR, "reboot", '{"in_s":5}')) == {
-            "status": 200,
-            "payload": {"ok": 1},
-        }
-        assert callee.asked == [("$iothub/methods/POST/reboot/?$rid=1", b'{"in_s":5}')]
-        does("message", "sensor-4", "on", "--property", "$.ct=text/plain", "--property", "flag")
-        does("config", "sensor-4", '{"every_s":10}')
-        does("rotate", "sensor-4", "bmV3")
-        does("enable", "sensor-4", "--off")
-        about = json.loads(does("devices", "--json"))["sensor-4"]
-        assert (about["pending"], about["enabled"], about["primary"]) == (1, False, "bmV3")
-        assert about["twin"]["desired"] == {"every_s": 10, "$version": 2}
-        does("enable", "sensor-4")
-        assert cloud.hub.devices()["sensor-4"]["enabled"] is True
-        does("event", "DeviceRenamed", "--about", "sensor-4")
-        does("remove", "sensor-4")
-        assert "sensor-4" not in cloud.hub.devices()

@@ -59,10 +59,10 @@ class Azure(Endpoint):
     def configure(self, device, payload):
         desired = self.registry.entry(device).twin.desired
         try:
-            patch = twin.parse_patch(payload, self.settings.twin_max_len, self.settings.twin_depth_max)
+            patch = twin.parse_patch(payload)
+            desired.merge(patch, self.settings.twin_max_len)
         except twin.BadPatch as error:
             raise DeskError(f"desired properties: {error}.") from error
-        desired.merge(patch)
         body = twin.encoded({**patch, "$version": desired.version})
         return Message(topics.desired(desired.version), body, _QOS, to=device)
 

@@ -178,8 +178,8 @@ class Endpoint(Dialect):
 
     def _take_report(self, session, place, packet):
         def merge():
-            limits = self.settings.twin_max_len, self.settings.twin_depth_max
-            session.entry.twin.reported.merge(twin.parse_patch(packet.message.payload, *limits))
+            patch = twin.parse_patch(packet.message.payload)
+            session.entry.twin.reported.merge(patch, self.settings.twin_max_len)
             return _NO_CONTENT, b"", session.entry.twin.reported.version
 
         return self._twin_answered(session, place, packet, merge)

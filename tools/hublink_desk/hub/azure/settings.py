@@ -20,7 +20,7 @@ class Settings:
         host: name of the hub in user names and tokens; "": any will do.
         hub_name, subscription, resource_group: what lifecycle events say of the hub.
         telemetry_max_len, message_max_len, method_max_len, twin_max_len: bytes of telemetry, of a
-            cloud-to-device message, of what a method is asked and answers, of what a device reports.
+            cloud-to-device message, of what a method is asked and answers, of each half of a twin.
         pending_max: cloud-to-device messages that wait for one device.
         subscriptions_max: topic filters of one connection; one more ends it.
         skew_s: how far the clocks of hub and device may be apart; a connection is cut at the end of its
@@ -45,7 +45,6 @@ class Settings:
         rotation_cuts: True if a connection ends when the key that let it in is rotated away.
         is_use_required: True if a device is reported as connected when it subscribes or publishes, and not
             at its CONNECT.
-        twin_depth_max: levels of nested objects in a patch.
         twin_status: what every request to a twin is answered with, as in 503; 0: what is right.
     """
 
@@ -77,7 +76,6 @@ class Settings:
     delivers_earlier: bool = False
     rotation_cuts: bool = False
     is_use_required: bool = True
-    twin_depth_max: int = 10
     twin_status: int = 0
 
     def __post_init__(self):

@@ -1,8 +1,15 @@
-"""A device twin (hub-dialects 5.2): what is desired of a device and what it reports, in JSON. Pure."""
+"""A device twin: what is desired of a device and what it reports, in JSON. Pure.
+
+The limits are those of azure-docs, iot-hub-devguide-device-twins.md; sizes are counted as those of the JSON.
+"""
 
 import json
+import re
 
-_KEY_FORBIDDEN = set(".$ #")
+_DEPTH_MAX = 10  # objects in objects
+_KEY_MAX_LEN, _TEXT_MAX_LEN = 1024, 4096  # bytes of UTF-8
+_KEY_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f.$ ]")
+_INTEGERS = range(-(1 << 52), 1 << 52)
 
 
 class BadPatch(ValueError):
@@ -20,9 +27,13 @@ class Side:
     def __init__(self):
         self.values, self.version = {}, 1
 
-    def merge(self, patch):
-        """Take in a patch that `parse_patch` returned. A null deletes."""
-        self.values = _merged(self.values, patch)
+    def merge(self, patch, max_len):
+        """Take in what `parse_patch` returned; a null deletes. Raises BadPatch if it gets too large."""
+        merged = _merged(self.values, patch)
+        length = len(encoded(merged))
+        if length > max_len:
+            raise BadPatch(f"the patch would make it {length} bytes; expected at most {max_len}")
+        self.values = merged
         self.version += 1
 
     def document(self):
@@ -43,23 +54,22 @@ class Twin:
         return {"desired": self.desired.document(), "reported": self.reported.document()}
 
 
-def parse_patch(payload, max_len, depth_max):
+def parse_patch(payload):
     """The dict in a patch, bytes. Raises BadPatch."""
-    if len(payload) > max_len:
-        raise BadPatch(f"the patch has {len(payload)} bytes; expected at most {max_len}")
     try:
-        patch = json.loads(payload, parse_constant=_refuse_constant)
+        patch = json.loads(payload)
+        encoded(patch)  # Python takes half a character and infinity for JSON, but cannot give them back
     except (ValueError, RecursionError) as error:
         raise BadPatch(f"the patch is not JSON: {error}") from error
     if not isinstance(patch, dict):
         raise BadPatch("the patch is no JSON object")
-    _check(patch, depth_max)
+    _check(patch, _DEPTH_MAX)
     return patch
 
 
 def encoded(document):
-    """JSON, as short as it goes, bytes."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON, as short as it goes, bytes. Raises ValueError for what is none."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _merged(old, patch):
@@ -76,15 +86,22 @@ def _merged(old, patch):
 
 
 def _check(value, depth_left):
-    if not isinstance(value, dict):
-        return
-    if not depth_left:
-        raise BadPatch("the patch is nested too deep")
-    for key, inner in value.items():
-        if not key or _KEY_FORBIDDEN & set(key):
-            raise BadPatch(f"the patch has the key {key!r}; expected one without dot, space, $ and #")
-        _check(inner, depth_left - 1)
+    if isinstance(value, dict):
+        _demand(depth_left >= 0, f"is nested deeper than {_DEPTH_MAX} objects")
+        for key, inner in value.items():
+            is_good = key and len(key.encode()) <= _KEY_MAX_LEN and not _KEY_FORBIDDEN.search(key)
+            _demand(is_good, f"has the key {key!r}; expected one without control character, dot, $ and space")
+            _check(inner, depth_left - 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _check(inner, depth_left)
+    elif isinstance(value, str):
+        length = len(value.encode())
+        _demand(length <= _TEXT_MAX_LEN, f"has a text of {length} bytes; expected at most {_TEXT_MAX_LEN}")
+    elif isinstance(value, int):
+        _demand(value in _INTEGERS, f"has the number {value}; expected at most 52 bits and a sign")
 
 
-def _refuse_constant(name):
-    raise ValueError(f"{name} is no JSON")
+def _demand(is_so, problem):
+    if not is_so:
+        raise BadPatch(f"the patch {problem}")
