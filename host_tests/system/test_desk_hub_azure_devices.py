@@ -166,6 +166,14 @@ def test_will_of_a_device_that_did_nothing_is_no_use_of_it(desk):
 
 def test_operator_raises_an_event(desk):
     cloud = Cloud(desk)
-    cloud.hub.raise_event("Renamed", SENSOR, moduleId="m")
+    cloud.hub.raise_event("DeviceRenamed", SENSOR, moduleId="m")
     [event] = cloud.events("DeviceRenamed")
     assert event["data"] == {"moduleId": "m", "hubName": "desk-hub", "deviceId": SENSOR}
+    cloud.hub.raise_event("DeviceConnected", SENSOR)
+    cloud.hub.raise_event(
+        "DeviceDisconnected", SENSOR, deviceConnectionStateEventInfo={"sequenceNumber": "0"}
+    )
+    numbers = [
+        event["data"]["deviceConnectionStateEventInfo"]["sequenceNumber"] for event in cloud.events()[1:]
+    ]
+    assert (len(numbers[0]), numbers[1]) == (64, "0")

@@ -94,7 +94,7 @@ def test_answer_that_is_no_json_is_one_sentence(desk):
             "",
             "'stop' is not called: 'sensor-3' is not subscribed to $iothub/methods/POST/stop/?$rid=1.",
         ),
-        (SENSOR, bytes(128 * 1024 + 1), "the payload has 131073 bytes; expected at most 131072."),
+        (SENSOR, bytes(128 * 1024 + 1), "payload has 131073 bytes; expected at most 131072."),
     ],
 )
 def test_wrong_call_is_one_sentence(desk, device, payload, complaint):
@@ -103,6 +103,16 @@ def test_wrong_call_is_one_sentence(desk, device, payload, complaint):
     with pytest.raises(DeskError) as error:
         cloud.hub.call_method(device, "stop", payload)
     assert error.value.message == complaint
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("", "method is ''; expected a name."), (1, "method is 1; exp")]
+)
+def test_wrong_method_is_one_sentence(desk, name, complaint):
+    hub = Cloud(desk).hub
+    with pytest.raises(DeskError) as error:
+        hub.call_method(SENSOR, name)
+    assert error.value.message.startswith(complaint)
 
 
 def test_hub_cannot_wait_for_an_answer_in_its_own_thread(desk):

@@ -112,6 +112,12 @@ def test_permission_is_not_given(status, changed, complaint):
     assert error.value.message.startswith(f"the webhook {complaint}")
 
 
+@pytest.mark.parametrize("url", ["http://.x/", "http://" + "x" * 70])
+def test_host_that_cannot_be_is_one_sentence(url):
+    with pytest.raises(DeskError, match="the webhook cannot be reached"):
+        Webhook(url).__enter__()
+
+
 @pytest.mark.parametrize("schema", ["eventgrid", "cloudevents"])
 def test_nobody_there_is_one_sentence(schema):
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -137,7 +143,9 @@ def test_https_endpoint_is_verified(pki):
     [
         (lambda: Webhook("ftp://x"), "webhook is 'ftp://x'; expected a URL with http or https and a host."),
         (lambda: Webhook("/x"), "webhook is '/x'; expected a URL"),
+        (lambda: Webhook("http://x:99999"), "webhook is 'http://x:99999': Port out of range 0-65535."),
         (lambda: Webhook("https://x", ca="/no/such"), "/no/such: cannot be used (No such file or directory)"),
+        (lambda: Rules(retry_s=()), "retry_s is empty; expected at least one wait."),
         (lambda: Rules("xml"), "schema is 'xml'; expected one of eventgrid, cloudevents."),
         (lambda: Disorder(duplicates=20), "duplicates is 20; expected a share from 0 to 1."),
         (lambda: Disorder(batch_max=0), "batch_max is 0; expected at least 1."),

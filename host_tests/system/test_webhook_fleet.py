@@ -92,6 +92,14 @@ def test_hub_tells_the_webhook(desk):
     assert events == cloud.events()
 
 
+def test_events_of_other_hubs_are_none_of_its_business():
+    with Endpoint() as endpoint, Webhook(endpoint.url) as webhook:
+        webhook.log({"what": "event", "topic": "$SCW/events/error/device/1", "payload": '{"msg":"x"}'})
+        webhook.post(EVENT)
+        assert webhook.drain(PATIENCE_S)
+    assert received(endpoint) == [EVENT]
+
+
 # --- hublink webhook ---
 
 

@@ -237,7 +237,7 @@ def publish(hub, topic, payload, payload_file, qos, retain):
 @click.option("--set", "given", multiple=True, metavar="KEY=TEXT", help="A further key; may be repeated.")
 @click.pass_obj
 def event(hub, what, about, given):
-    """Raise an event as if it had happened: WHAT is its text (scaleway) or its error_type.
+    """Raise an event as if it had happened: WHAT is its text (scaleway), its error_type, or its type (azure).
 
     \b
     Examples: hublink hub-ctl event "hub is locked" --set object_type=hub

@@ -98,6 +98,12 @@ class NoSettings:
     """Of a dialect that has none."""
 
 
+def check_len(payload, max_len):
+    """Raise DeskError if the payload of an order is too long."""
+    if len(payload) > max_len:
+        raise DeskError(f"payload has {len(payload)} bytes; expected at most {max_len}.")
+
+
 class Dialect:
     """The questions. Those of the session loop must be answered; none may block.
 

@@ -248,7 +248,8 @@ class DeskHub(Server):
         """Publish an event as if it had happened.
 
         Args:
-            what: scaleway: the text of the event; clearblade, omnicore: its error_type; azure: its type.
+            what: scaleway: the text of the event; clearblade, omnicore: its error_type; azure:
+                the last word of its type, as in DeviceConnected.
             about: ID of the device.
             details: scaleway: severity, object_type, packet and further keys of the event; clearblade,
                 omnicore: description, and gateway (who is told; by default those that speak for the device);

@@ -45,10 +45,13 @@ class Endpoint:
     """
 
     def __init__(self, url, timeout_s, ca=None):
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            self._address, self._timeout_s = (parts.hostname, parts.port), timeout_s
+        except ValueError as error:
+            raise DeskError(f"webhook is {url!r}: {error}.") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise DeskError(f"webhook is {url!r}; expected a URL with http or https and a host.")
-        self._address, self._timeout_s = (parts.hostname, parts.port), timeout_s
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._context = _context(ca) if parts.scheme == "https" else None
 
@@ -59,7 +62,7 @@ class Endpoint:
             connection.request(method, self._path, body, dict(headers))
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: of the host's name
             raise Unreachable(
                 getattr(error, "strerror", None) or str(error) or type(error).__name__
             ) from error

@@ -40,7 +40,7 @@ class Rules:
         has_aeg_headers: True if each post has the `aeg-` headers.
 
     Raises:
-        DeskError: the schema is unknown.
+        DeskError: the schema is unknown, or there is no wait.
     """
 
     schema: str = "eventgrid"
@@ -59,6 +59,8 @@ class Rules:
     def __post_init__(self):
         if self.schema not in forms.SCHEMAS:
             raise DeskError(f"schema is {self.schema!r}; expected one of {', '.join(forms.SCHEMAS)}.")
+        if not self.retry_s:
+            raise DeskError("retry_s is empty; expected at least one wait.")
 
 
 @dataclass(eq=False)
@@ -118,9 +120,10 @@ class Webhook(contextlib.AbstractContextManager):
         self._thread.join()
 
     def log(self, record):
-        """Take the event out of a record of a hub's log, if it is one; fit for `DeskHub(log=...)`."""
-        if record["what"] == "event":
-            self.post(json.loads(record["payload"]))
+        """Take the lifecycle event out of a record of a hub's log, if it is one; for `DeskHub(log=...)`."""
+        event = json.loads(record["payload"]) if record["what"] == "event" else {}
+        if "eventType" in event:
+            self.post(event)
 
     def post(self, *events):
         """Deliver events, dicts in the Event Grid schema. Never waits; from any thread."""

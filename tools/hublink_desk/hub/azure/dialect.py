@@ -4,8 +4,9 @@ import uuid
 from dataclasses import replace
 
 from ...errors import DeskError
-from ..dialect import Effect
+from ..dialect import Effect, check_len
 from ..packets import Message
+from ..topics import is_topic
 from . import topics, twin
 from .devices import AUTHS, from_table, proof
 from .endpoint import Endpoint, certificates
@@ -43,12 +44,9 @@ class Azure(Endpoint):
         if auth == "ca" or (auth == "thumbprint" and not new):
             raise DeskError(f"device {device!r} has no key to make up: its auth is {auth!r}.")
         entry.proofs = (proof(auth, new, folder), entry.proofs[0])
-        is_cut = (
-            self.settings.rotation_cuts
-            and entry.session
-            and (entry.session.credential not in entry.credentials)
-        )
-        ended = _cut(entry, "its key was rotated away") if is_cut else ()
+        session, ended = entry.session, ()
+        if self.settings.rotation_cuts and session and session.credential not in entry.credentials:
+            ended = _cut(entry, "its key was rotated away")
         return Effect(ended=ended, trusted=certificates([entry]))
 
     def describe(self, identities):
@@ -68,11 +66,12 @@ class Azure(Endpoint):
 
     def send(self, device, payload, properties):
         entry, pending_max = self.registry.entry(device), self.settings.pending_max
-        _check_len("the message", payload, self.settings.message_max_len)
+        check_len(payload, self.settings.message_max_len)
+        _check_properties(properties)
         if len(entry.pending) >= pending_max:
             raise DeskError(f"{pending_max} messages wait for {device!r}, as many as may.")
         system = {"$.mid": str(uuid.uuid4()), "$.to": f"/devices/{device}/messages/deviceBound"}
-        topic = topics.devicebound(device, system | properties)
+        topic = _checked(topics.devicebound(device, system | properties))
         if topic in entry.pending:
             raise DeskError(f"a message of that ID and those properties waits for {device!r} already.")
         entry.pending[topic] = Message(topic, payload, _QOS, to=device)
@@ -80,9 +79,11 @@ class Azure(Endpoint):
 
     def call(self, device, method, payload):
         self.registry.entry(device)
-        _check_len("the payload", payload, self.settings.method_max_len)
+        check_len(payload, self.settings.method_max_len)
+        if not isinstance(method, str) or not method:
+            raise DeskError(f"method is {method!r}; expected a name.")
         rid, answer = self.calls.open(device)
-        return Message(topics.method(method, rid), payload, to=device), answer
+        return Message(_checked(topics.method(method, rid)), payload, to=device), answer
 
     def raise_event(self, what, about, identities, **details):
         return Effect((self.lifecycle.event(what, about, details),))
@@ -106,6 +107,14 @@ def _cut(entry, reason):
     return ((entry.device.id, reason),) if entry.session else ()
 
 
-def _check_len(what, payload, max_len):
-    if len(payload) > max_len:
-        raise DeskError(f"{what} has {len(payload)} bytes; expected at most {max_len}.")
+def _check_properties(properties):
+    texts = [*properties, *(value for value in properties.values() if value is not None)]
+    if not all(isinstance(text, str) for text in texts) or "" in properties:
+        raise DeskError(f"properties is {properties!r}; expected texts, or null for a value.")
+
+
+def _checked(topic):
+    if not is_topic(topic):
+        reason = "it has more than 65535 bytes, or the device's ID holds + or #"
+        raise DeskError(f"{topic[:80]!r} is no MQTT topic: {reason}.")
+    return topic

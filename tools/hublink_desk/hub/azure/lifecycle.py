@@ -12,7 +12,8 @@ from datetime import datetime, timezone
 from ..packets import Message
 from .devices import AUTHS
 
-_TYPE = "Microsoft.Devices.Device"
+_TYPE = "Microsoft.Devices."
+_STATES = ("DeviceConnected", "DeviceDisconnected")
 _NEVER = "0001-01-01T00:00:00"
 _JSON_TYPE = "application/json"
 _FILETIME_0 = datetime(1601, 1, 1, tzinfo=timezone.utc)  # of which sequence numbers count 100 ns
@@ -39,16 +40,16 @@ class Lifecycle:
         self._count = 0
 
     def connected(self, device):
-        return self._state("Connected", device)
+        return self.event("DeviceConnected", device, {})
 
     def disconnected(self, device):
-        return self._state("Disconnected", device)
+        return self.event("DeviceDisconnected", device, {})
 
     def created(self, entry):
-        return self.event("Created", entry.device.id, {"twin": self._twin(entry)})
+        return self.event("DeviceCreated", entry.device.id, {"twin": self._twin(entry)})
 
     def deleted(self, entry):
-        return self.event("Deleted", entry.device.id, {"twin": self._twin(entry)})
+        return self.event("DeviceDeleted", entry.device.id, {"twin": self._twin(entry)})
 
     def telemetry(self, device, message):
         """Of a Telemetry message. Its body is base64, unless it says that it is JSON in UTF-8."""
@@ -64,16 +65,18 @@ class Lifecycle:
             else:
                 user[key] = value
         data = {"body": _body(message), "properties": user, "systemProperties": system}
-        return self._made("Telemetry", device, data, "")
+        return self._made("DeviceTelemetry", device, data, "")
 
     def event(self, kind, device, data):
-        """An event of a kind such as "Connected", with what is in its `data` besides hub and device."""
-        return self._made(kind, device, {**data, "hubName": self._hub_name, "deviceId": device}, "1")
+        """An event of a kind such as "DeviceConnected".
 
-    def _state(self, kind, device):
-        self._count += 1
-        number = f"{self._began:032X}{self._count:032X}"
-        return self.event(kind, device, {"deviceConnectionStateEventInfo": {"sequenceNumber": number}})
+        `data` is what there is in its data besides hub, device and, of a connection state, its number.
+        """
+        if kind in _STATES:
+            self._count += 1
+            number = f"{self._began:032X}{self._count:032X}"
+            data = {"deviceConnectionStateEventInfo": {"sequenceNumber": number}, **data}
+        return self._made(kind, device, {**data, "hubName": self._hub_name, "deviceId": device}, "1")
 
     def _made(self, kind, device, data, data_version):
         event = {

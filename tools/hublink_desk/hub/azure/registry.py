@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from ...errors import DeskError
+from ..entries import Entries
 from ..tables import check_unique
 from ..topics import covers
 from .devices import Device, proof
@@ -72,11 +72,12 @@ class Entry:
         return tuple(found)
 
 
-class Registry:
+class Registry(Entries):
     """All devices, by ID."""
 
     def __init__(self):
-        self._entries, self._etag = {}, 0
+        super().__init__()
+        self._etag = 0
 
     def add(self, devices):
         """Take in Devices, all or none.
@@ -98,20 +99,6 @@ class Registry:
         entry.etag = self.next_etag()
         del self._entries[device_id]
         return entry
-
-    def find(self, device_id):
-        """The Entry of a device, or None."""
-        return self._entries.get(device_id)
-
-    def entry(self, device_id):
-        """The Entry of a device. Raises DeskError if there is none."""
-        entry = self._entries.get(device_id)
-        if entry is None:
-            raise DeskError(f"device {device_id!r} is not in the registry.")
-        return entry
-
-    def entries(self):
-        return self._entries.values()
 
     def next_etag(self):
         self._etag += 1

@@ -1,7 +1,7 @@
 """The dialects `clearblade` and `omnicore`: the bridge, and what an operator does at the registry's side."""
 
 from ...errors import DeskError
-from ..dialect import Effect
+from ..dialect import Effect, check_len
 from ..packets import Message
 from . import errors
 from .bridge import Bridge
@@ -49,14 +49,14 @@ class IotCore(Bridge):
 
     def command(self, device, payload, subfolder):
         self.registry.entry(device)
-        _check_len(payload, self.settings.command_max_len)
+        check_len(payload, self.settings.command_max_len)
         if not self.rates["commands"].takes(_REGISTRY):
             raise DeskError("commands come too fast; commands_per_s says how many may.")
         return Message(self.topics.of(device, "commands", subfolder), payload, _QOS)
 
     def configure(self, device, payload):
         entry = self.registry.entry(device)
-        _check_len(payload, self.settings.config_max_len)
+        check_len(payload, self.settings.config_max_len)
         if not self.rates["config"].takes(device):
             raise DeskError(f"configurations of {device!r} come too fast; config_per_s says how many may.")
         entry.config, entry.config_version = payload, entry.config_version + 1
@@ -104,8 +104,3 @@ class OmniCore(IotCore):
 
     name = "omnicore"
     Settings = OmniCoreSettings
-
-
-def _check_len(payload, max_len):
-    if len(payload) > max_len:
-        raise DeskError(f"payload has {len(payload)} bytes; expected at most {max_len}.")

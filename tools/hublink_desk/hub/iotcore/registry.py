@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from ...errors import DeskError
+from ..entries import Entries
 from ..tables import check_unique
 from .devices import Device, read_key
 
@@ -31,15 +32,15 @@ class Entry:
     states: deque = field(default_factory=lambda: deque(maxlen=_STATES_KEPT))
 
 
-class Registry:
+class Registry(Entries):
     """
     Args:
         settings: Settings.
     """
 
     def __init__(self, settings):
+        super().__init__()
         self._settings = settings
-        self._entries = {}
 
     def add(self, devices):
         """Take in Devices, all or none.
@@ -57,20 +58,6 @@ class Registry:
         except DeskError:
             self._entries = before
             raise
-
-    def find(self, device_id):
-        """The Entry of a device, or None."""
-        return self._entries.get(device_id)
-
-    def entry(self, device_id):
-        """The Entry of a device. Raises DeskError if there is none."""
-        entry = self._entries.get(device_id)
-        if entry is None:
-            raise DeskError(f"device {device_id!r} is not in the registry.")
-        return entry
-
-    def entries(self):
-        return self._entries.values()
 
     def gateway(self, gateway_id):
         """The Entry of a gateway. Raises DeskError if there is none."""
