@@ -211,6 +211,7 @@ def test_newer_connection_evicts_the_older_after_it_was_authenticated(desk):
     newer.publish(telemetry(), b"new", qos=1)
     assert [message.payload for _, message in cloud.received] == [b"still here", b"new"]
     assert cloud.hub.connected() == {SENSOR}
+    assert cloud.hub.devices()[SENSOR]["connected"] is True
 
 
 @pytest.mark.parametrize("keepalive_s", [0, 60])
