@@ -139,6 +139,26 @@ def test_lifecycle_events_of_a_device(desk):
     assert base64.b64decode(base64_body["body"]) == b"\x00"
 
 
+@pytest.mark.parametrize(
+    ("bag", "payload", "is_json"),
+    [
+        ("$.ct=application%2Fjson&$.ce=utf-8", b"[1]", True),
+        ("$.ct=application%2Fjson&$.ce=utf-8", b"[1", False),
+        ("$.ct=application%2Fjson&$.ce=utf-8", b"", False),
+        ("$.ct=application%2Fjson", b"[1]", False),
+        ("$.ct=application%2Fjson&$.ce", b"[1]", False),
+        ("$.ct=application%2Fjson&$.ce=utf-16", b"[1]", False),
+        ("$.ct=text%2Fplain&$.ce=utf-8", b"[1]", False),
+        ("", b"[1]", False),
+    ],
+)
+def test_body_of_telemetry_is_base64_unless_it_says_what_it_is(desk, bag, payload, is_json):
+    cloud = Cloud(desk)
+    cloud.connected().publish(telemetry(bag=bag), payload, qos=1)
+    [event] = cloud.events("DeviceTelemetry")
+    assert event["data"]["body"] == ([1] if is_json else base64.b64encode(payload).decode())
+
+
 @pytest.mark.parametrize("will", [None, (telemetry(), b"gone")])
 @pytest.mark.parametrize("is_use_required", [True, False])
 def test_eviction_is_a_disconnect_and_then_a_connect(desk, is_use_required, will):
