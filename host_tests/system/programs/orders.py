@@ -1,5 +1,7 @@
-# Does what the hub orders: the payload of a command "do" is an expression. Prints what it hears.
+# Does what the hub orders: the payload of a command "do", or behind "do:" where commands have no names, is
+# an expression. Prints what it hears.
 import gc
+import json
 
 from hublink import Node, limits
 
@@ -14,11 +16,18 @@ node.uplink.clock.stale = node.uplink.clock.servers != []  # so that the first c
 @node.on_command
 def command(name, payload):
     print("test: command %s %r" % (name, payload))
+    if name == "add":
+        return sum(json.loads(payload))
+    if name == "fail":
+        raise KeyError(name)
+    if payload.startswith(b"do:"):
+        name, payload = "do", payload[3:]
     if name == "do":
         try:
             print("test: did %r" % (eval(payload.decode()),))
         except Exception as e:
             print("test: did %r" % repr(e))
+    return None
 
 
 @node.on_config
