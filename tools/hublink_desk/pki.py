@@ -1,4 +1,4 @@
-"""Throw-away certificates for the desk: an authority, identities it signs, and self-signed devices.
+"""Certificates: an authority, identities it signs, and self-signed devices.
 
 Everything is EC P-256, because boards cannot afford RSA, and is written both as PEM (for brokers and
 CPython) and as DER (for boards, which read nothing else). A file is written whole or not at all, is
@@ -7,9 +7,7 @@ This file knows files and certificates; it opens no connection.
 """
 
 import ipaddress
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .errors import DeskError
+from .files import write_new
 
 DESK_HOSTS = ("127.0.0.1", "localhost", "hub.example.test")
 
@@ -60,13 +59,14 @@ class Authority:
     Attributes:
         folder: absolute Path of the folder.
         cert_pem, cert_der: absolute Path of the authority's certificate.
+        cert: that certificate, x509.Certificate.
     """
 
     def __init__(self, folder, cert, key):
         self.folder = folder
         self.cert_pem = folder / "ca.cert.pem"
         self.cert_der = folder / "ca.cert.der"
-        self._cert = cert
+        self.cert = cert
         self._key = key
 
     @classmethod
@@ -86,15 +86,15 @@ class Authority:
         """
         if not (1 <= len(name) <= _COMMON_NAME_MAX_LEN and name.isprintable()):
             raise DeskError(f"Authority name {name!r}: 1 to 64 printable characters are expected.")
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = new_key()
         usage = _key_usage(key_cert_sign=True, crl_sign=True)
         extensions = [(x509.BasicConstraints(ca=True, path_length=0), True), (usage, True)]
         dates = _validity(not_before, not_after, _AUTHORITY_LIFE)
-        cert = _sign(name, key, None, dates, extensions)
+        cert = _sign(name, key.public_key(), (_subject(name), key), dates, extensions)
         authority = cls(Path(folder).absolute(), cert, key)
-        _write_new(
+        write_new(
             authority.folder,
-            {"ca.key.pem": _key_pem(key), "ca.cert.pem": _pem(cert), "ca.cert.der": _der(cert)},
+            {"ca.key.pem": key_pem(key), "ca.cert.pem": cert_pem(cert), "ca.cert.der": cert_der(cert)},
         )
         return authority
 
@@ -115,9 +115,7 @@ class Authority:
             )
         return cls(folder, cert, key)
 
-    def issue(
-        self, name, kind="device", hosts=DESK_HOSTS, not_before=None, not_after=None, folder=None
-    ):
+    def issue(self, name, kind="device", hosts=DESK_HOSTS, not_before=None, not_after=None, folder=None):
         """Make a key and a certificate for it, signed by this authority.
 
         Args:
@@ -133,13 +131,20 @@ class Authority:
         Raises:
             DeskError: an argument is wrong, or a file exists already or cannot be written.
         """
+        key = new_key()
+        cert = self.certify(name, key.public_key(), kind, hosts, not_before, not_after)
+        return _write_identity(folder or self.folder, name, key, cert)
+
+    def certify(self, name, public_key, kind="device", hosts=DESK_HOSTS, not_before=None, not_after=None):
+        """Make a certificate for a key that exists. Otherwise as `issue`; returns x509.Certificate."""
         if kind not in _PURPOSES:
             raise DeskError(f"Identity kind {kind!r}: one of {', '.join(_PURPOSES)} is expected.")
+        check_name(name)
         extensions = _leaf_extensions(kind)
         if kind == "hub":
             extensions.append((_host_names(hosts), False))
         dates = _validity(not_before, not_after, _IDENTITY_LIFE)
-        return _identity(folder or self.folder, name, (self._cert, self._key), dates, extensions)
+        return _sign(name, public_key, (self.cert.subject, self._key), dates, extensions)
 
 
 def self_signed(folder, name, not_before=None, not_after=None):
@@ -147,44 +152,63 @@ def self_signed(folder, name, not_before=None, not_after=None):
 
     Args and errors as for `Authority.issue`. Returns Identity.
     """
+    key = new_key()
+    return _write_identity(folder, name, key, self_certify(name, key, not_before, not_after))
+
+
+def self_certify(name, key, not_before=None, not_after=None):
+    """Make a device's certificate that its own key signs. Errors as for `issue`; returns x509.Certificate."""
+    check_name(name)
     dates = _validity(not_before, not_after, _IDENTITY_LIFE)
-    return _identity(folder, name, None, dates, _leaf_extensions("device"))
+    return _sign(name, key.public_key(), (_subject(name), key), dates, _leaf_extensions("device"))
 
 
-# --- what a certificate says ---
+def new_key():
+    """A new private key, EC P-256."""
+    return ec.generate_private_key(ec.SECP256R1())
 
 
-def _identity(folder, name, signer, dates, extensions):
+def check_name(name):
+    """Raise DeskError unless `name` can be a common name and the start of a file name."""
     if not _IDENTITY_NAME.match(name):
         raise DeskError(
             f"Identity name {name!r}: 1 to 64 letters, digits and ._~%+=@,:- are expected, "
             "the first a letter or a digit."
         )
-    key = ec.generate_private_key(ec.SECP256R1())
-    cert = _sign(name, key, signer, dates, extensions)
+
+
+# --- what a certificate says ---
+
+
+def _write_identity(folder, name, key, cert):
     folder = Path(folder).absolute()
     contents = {
-        f"{name}.key.pem": _key_pem(key),
-        f"{name}.key.der": _key_der(key),
-        f"{name}.cert.pem": _pem(cert),
-        f"{name}.cert.der": _der(cert),
+        f"{name}.key.pem": key_pem(key),
+        f"{name}.key.der": key_der(key),
+        f"{name}.cert.pem": cert_pem(cert),
+        f"{name}.cert.der": cert_der(cert),
     }
-    _write_new(folder, contents)
-    key_pem, key_der, cert_pem, cert_der = (folder / file_name for file_name in contents)
-    return Identity(name, cert_pem, key_pem, cert_der, key_der, cert.fingerprint(hashes.SHA256()).hex())
+    write_new(folder, contents)
+    files = (folder / file_name for file_name in contents)
+    key_pem_path, key_der_path, cert_pem_path, cert_der_path = files
+    fingerprint = cert.fingerprint(hashes.SHA256()).hex()
+    return Identity(name, cert_pem_path, key_pem_path, cert_der_path, key_der_path, fingerprint)
 
 
-def _sign(name, key, signer, dates, extensions):
-    """The certificate of `key`, by signer = (certificate, key); without one it vouches for itself."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    issuer, issuer_key = (signer[0].subject, signer[1]) if signer else (subject, key)
-    subject_key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+def _subject(name):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _sign(name, public_key, issuer, dates, extensions):
+    """The certificate of `public_key`, by issuer = (name, private key)."""
+    issuer_name, issuer_key = issuer
+    subject_key_id = x509.SubjectKeyIdentifier.from_public_key(public_key)
     authority_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     builder = (
         x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
+        .subject_name(_subject(name))
+        .issuer_name(issuer_name)
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(dates[0])
         .not_valid_after(dates[1])
@@ -241,20 +265,24 @@ def _validity(not_before, not_after, life):
 # --- bytes and files ---
 
 
-def _pem(cert):
+def cert_pem(cert):
+    """A certificate as PEM, bytes."""
     return cert.public_bytes(serialization.Encoding.PEM)
 
 
-def _der(cert):
+def cert_der(cert):
+    """A certificate as DER, bytes."""
     return cert.public_bytes(serialization.Encoding.DER)
 
 
-def _key_pem(key):
-    return _key_bytes(key, serialization.Encoding.PEM)
-
-
-def _key_der(key):
+def key_der(key):
+    """A private key as unencrypted PKCS#8 in DER, bytes."""
     return _key_bytes(key, serialization.Encoding.DER)
+
+
+def key_pem(key):
+    """A private key as unencrypted PKCS#8 in PEM, bytes."""
+    return _key_bytes(key, serialization.Encoding.PEM)
 
 
 def _key_bytes(key, encoding):
@@ -268,39 +296,3 @@ def _read(path, parse):
         raise DeskError(f"Cannot read {path}: {error.strerror}.", "make it with Authority.create") from error
     except ValueError as error:
         raise DeskError(f"{path} does not hold what its name says: {error}.") from error
-
-
-def _write_new(folder, contents):
-    """Write all the files (name -> bytes) or, on an error, none of them."""
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in contents.items():
-            _write_whole(folder / name, data, 0o600 if ".key." in name else 0o644)
-            written.append(folder / name)
-    except FileExistsError as error:
-        _remove(written)
-        existing = error.filename2 or error.filename
-        raise DeskError(f"{existing} exists already.", "choose another folder or name") from error
-    except OSError as error:
-        _remove(written)
-        raise DeskError(f"Cannot write into {folder}: {error.strerror}.") from error
-
-
-def _remove(files):
-    for path in files:
-        path.unlink()
-
-
-def _write_whole(path, data, mode):
-    """A temporary file and a hard link: unlike a rename, a link never replaces what is there."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.fileno(), mode)
-        os.link(temporary, path)
-    finally:
-        os.unlink(temporary)
