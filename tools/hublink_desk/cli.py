@@ -7,7 +7,9 @@ import click
 # verb -> module and the click command in it. The help text of a verb is its own.
 _VERBS = {
     "bench": "hublink_desk.bench.cli:command",
+    "ca": "hublink_desk.fleet.ca:command",
     "demo": "hublink_desk.demo.cli:command",
+    "device": "hublink_desk.fleet.device:command",
     "flash-cost": "hublink_desk.flash_cost:command",
     "hub": "hublink_desk.hub.cli:command",
     "hub-ctl": "hublink_desk.hub.ctl:command",

@@ -1,0 +1,473 @@
+"""`hublink ca` and `hublink device` as a user runs them, in a folder of their own."""
+
+import hashlib
+import json
+import stat
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hublink_desk import device_code, pki
+from hublink_desk.fleet import consoles, home
+
+from host_tests.verbs import as_json, good, hublink
+
+HOST = "hub.example.test"
+GENERIC = ("--hub", "generic", "--board", "unix", "--host", HOST)
+SCALEWAY = ("--hub", "scaleway", "--board", "unix", "--host", HOST, "--set", "device_id=1b2c3d4e")
+CLEARBLADE = ("--hub", "clearblade", "--board", "unix", "--host", HOST, "--set", "project=p", "--set")
+CLEARBLADE += ("registry=reg",)
+AZURE = ("--hub", "azure", "--board", "unix", "--host", "my-hub.azure-devices.net")
+SAS = (*AZURE, "--set", "auth=sas")
+
+
+@pytest.fixture
+def fleet(tmp_path, monkeypatch):
+    """Folder of a fleet that has an authority; it is the default of all verbs."""
+    monkeypatch.setenv("HUBLINK_FLEET", str(tmp_path / "fleet"))
+    good("ca", "init")
+    return tmp_path / "fleet"
+
+
+@pytest.fixture
+def hub_ca(tmp_path):
+    """The certificate of a hub's authority, PEM."""
+    return pki.Authority.create(tmp_path / "hub-ca", "hub authority").cert_pem
+
+
+def snapshot(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def cert_of(folder):
+    return x509.load_der_x509_certificate((folder / "device.der").read_bytes())
+
+
+def key_of(folder):
+    return serialization.load_der_private_key((folder / "device.key.der").read_bytes(), None)
+
+
+def add(name, *options, **how):
+    """Add a device; returns what the verb tells of it."""
+    return as_json("device", "add", name, *options, **how)
+
+
+# --- the authority ---
+
+
+def test_authority_is_made_once(fleet):
+    before = snapshot(fleet)
+    assert {path.name for path in before} == {"ca.cert.pem", "ca.cert.der", "ca.key.pem"}
+    done = hublink("ca", "init")
+    assert done.code == 1
+    assert "There is an authority in" in done.err
+    assert "--replace moves it aside" in done.err
+    assert snapshot(fleet) == before
+
+
+def test_authority_is_replaced_only_when_told_to_and_kept_aside(fleet):
+    old = snapshot(fleet / "ca")
+    told = as_json("ca", "init", "--replace", "--name", "Second", "--days", "10")
+    assert pki.Authority.load(fleet / "ca").cert.subject.rfc4514_string() == "CN=Second"
+    aside = [path for path in fleet.iterdir() if path.name.startswith("ca-until-")]
+    assert [str(path) for path in aside] == [told["moved aside"]]
+    assert snapshot(aside[0]) == old
+    assert told["valid until"] == f"{datetime.now(timezone.utc) + timedelta(days=10):%Y-%m-%d}"
+
+
+def test_without_an_authority_the_way_to_one_is_told(tmp_path):
+    done = hublink("device", "add", "s1", *GENERIC, "--fleet", tmp_path / "none")
+    assert done.code == 1
+    assert f"hint: make one: hublink ca init --fleet {tmp_path / 'none'}" in done.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_broker_of_ones_own_is_signed_by_the_authority_and_listed(fleet):
+    hosts = ("--host", "broker.example.test", "--host", "192.0.2.1")
+    told = as_json("ca", "server", "broker", *hosts, "--days", 20)
+    cert = x509.load_pem_x509_certificate((fleet / "hubs/broker/broker.cert.pem").read_bytes())
+    cert.verify_directly_issued_by(pki.Authority.load(fleet / "ca").cert)
+    names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(name.value) for name in names] == ["broker.example.test", "192.0.2.1"]
+    assert told["key"] == str(fleet / "hubs/broker/broker.key.pem")
+    rows = {row["name"]: row for row in as_json("device", "list")}
+    assert (rows["broker"]["hub"], rows["broker"]["days_left"]) == ("own hub", 19)
+    assert "exists already" in hublink("ca", "server", "broker", *hosts).err
+
+
+# --- adding ---
+
+
+def test_device_has_all_files_and_they_are_as_private_as_they_must_be(fleet):
+    told = add("s1", *GENERIC)
+    folder = fleet / "devices" / "s1"
+    assert told["folder"] == str(folder)
+    modes = {str(path): stat.S_IMODE((folder / path).stat().st_mode) for path in snapshot(folder)}
+    assert modes == {
+        "config.json": 0o600,
+        "ca.der": 0o644,
+        "device.der": 0o644,
+        "device.key.der": 0o600,
+        "console/device.cert.pem": 0o644,
+        "console/device.public.pem": 0o644,
+    }
+    settings = device_code.parse((folder / "config.json").read_bytes())
+    device_code.read_credentials(settings, folder)
+    cert = cert_of(folder)
+    cert.verify_directly_issued_by(pki.Authority.load(fleet / "ca").cert)
+    assert cert.public_key() == key_of(folder).public_key()
+    assert x509.load_pem_x509_certificate((folder / "console/device.cert.pem").read_bytes()) == cert
+    der = (folder / "device.der").read_bytes()
+    assert told["sha256"] == hashlib.sha256(der).hexdigest()
+    assert told["sha1"] == hashlib.sha1(der).hexdigest().upper()
+
+
+def test_every_hub_has_a_console():
+    assert set(device_code.hub_names()) <= set(consoles.CONSOLES)
+
+
+@pytest.mark.parametrize(
+    ("hub", "expected"),
+    [
+        ({"type": "generic", "client_id": "c"}, "s1"),
+        ({"type": "scaleway", "device_id": "1b2c"}, "s1"),
+        ({"type": "azure", "device_id": "{device}-a"}, "s1-a"),
+        ({"type": "azure"}, "s1"),
+    ],
+)
+def test_common_name_is_the_hubs(hub, expected):
+    assert consoles.name_for_certificate(hub, "s1") == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "tls", "told"),
+    [
+        (GENERIC, {"cert", "key"}, "Broker: trust "),
+        (SCALEWAY, {"cert", "key"}, "device 1b2c3d4e: give it the name s1"),
+        ((*SCALEWAY, "--set", "auth=device_id"), set(), "allow insecure connections"),
+        (CLEARBLADE, {"key"}, "device s1: add the public key"),
+        (AZURE, {"cert", "key"}, "device s1: X.509 self-signed with the thumbprint below"),
+    ],
+)
+def test_device_gets_what_its_hub_takes(fleet, hub_ca, options, tls, told):
+    said = add("s1", *options, "--hub-ca", hub_ca)
+    folder = fleet / "devices" / "s1"
+    config = json.loads((folder / "config.json").read_bytes())
+    assert set(config["tls"]) == {"ca"} | tls
+    assert told in said["console"]
+    device_code.read_credentials(device_code.parse((folder / "config.json").read_bytes()), folder)
+    assert (folder / "device.der").exists() == ("cert" in tls)
+    assert (folder / "device.key.der").exists() == ("key" in tls)
+    trusted = x509.load_der_x509_certificate((folder / "ca.der").read_bytes())
+    assert trusted == x509.load_pem_x509_certificate(hub_ca.read_bytes())
+
+
+def test_public_key_for_the_console_is_that_of_the_key(fleet, hub_ca):
+    add("s1", *CLEARBLADE, "--hub-ca", hub_ca)
+    folder = fleet / "devices" / "s1"
+    public = serialization.load_pem_public_key((folder / "console/device.public.pem").read_bytes())
+    assert public == key_of(folder).public_key()
+    assert public.curve.name == "secp256r1"
+
+
+def test_settings_are_what_their_kind_says(fleet, hub_ca):
+    settings = ("gateway=true", "token_life_s=1200", "keepalive_s=90", "device_id=123")
+    options = [word for setting in settings for word in ("--set", setting)]
+    add("s1", *CLEARBLADE, "--hub-ca", hub_ca, *options, "--port", 443)
+    hub = json.loads((fleet / "devices/s1/config.json").read_bytes())["hub"]
+    assert (hub["gateway"], hub["token_life_s"], hub["keepalive_s"]) == (True, 1200, 90)
+    assert (hub["device_id"], hub["port"]) == ("123", 443)
+
+
+def test_template_and_networks(fleet, tmp_path):
+    template = tmp_path / "template.json"
+    hub = {"type": "scaleway", "host": HOST, "retain": False}
+    networks = [{"ssid": "hall", "password": "old"}]
+    template.write_text(json.dumps({"wifi": {"networks": networks, "country": "FR"}, "hub": hub}))
+    add(
+        "s1",
+        *("--hub", "generic", "--board", "RPI_PICO_W", "--template", template),
+        *("--wifi", "home", "--wifi", "open"),
+        text="secret\n\n",
+    )
+    config = json.loads((fleet / "devices/s1/config.json").read_bytes())
+    assert config["hub"] == {**hub, "type": "generic"}
+    assert config["wifi"]["country"] == "FR"
+    given = [(each["ssid"], each["password"]) for each in config["wifi"]["networks"]]
+    assert given == [("hall", "old"), ("home", "secret"), ("open", "")]
+
+
+def test_four_authorities_of_a_hub(fleet, tmp_path):
+    bundle = tmp_path / "bundle.pem"
+    made = [pki.Authority.create(tmp_path / str(n), f"authority {n}") for n in range(4)]
+    bundle.write_bytes(b"".join(each.cert_pem.read_bytes() for each in made[:3]))
+    add("s1", *GENERIC, "--hub-ca", bundle, "--hub-ca", made[3].cert_der)
+    folder = fleet / "devices" / "s1"
+    names = json.loads((folder / "config.json").read_bytes())["tls"]["ca"]
+    assert names == ["ca.der", "ca2.der", "ca3.der", "ca4.der"]
+    assert [(folder / name).read_bytes() for name in names] == [each.cert_der.read_bytes() for each in made]
+
+
+def test_secret_of_the_hub_is_taken_in_and_replaced(fleet, hub_ca, tmp_path):
+    secret = tmp_path / "primary"
+    secret.write_text("MDEyMzQ1Njc4OWFiY2RlZg==\n")
+    told = add("s1", *SAS, "--hub-ca", hub_ca, "--secret", secret)
+    assert told["console"] == "Console: nothing to add; the key is the hub's own."
+    folder = fleet / "devices" / "s1"
+    assert (folder / "device.secret").read_text() == "MDEyMzQ1Njc4OWFiY2RlZg=="
+    assert stat.S_IMODE((folder / "device.secret").stat().st_mode) == 0o600
+    assert {path.name for path in (folder / "console").iterdir()} == set()
+    good("config", "check", folder / "config.json")
+    assert "is taken in with --secret" in hublink("device", "renew", "s1", "--new-key").err
+    secret.write_text("ZmVkY2JhOTg3NjU0MzIxMA==")
+    good("device", "renew", "s1", "--secret", secret)
+    assert (folder / "device.secret").read_text() == "ZmVkY2JhOTg3NjU0MzIxMA=="
+    before = snapshot(fleet)
+    secret.write_text("short")
+    for verb in (("add", "s2", *SAS, "--hub-ca", hub_ca), ("renew", "s1")):
+        done = hublink("device", *verb, "--secret", secret)
+        assert (done.code, snapshot(fleet)) == (1, before)
+        assert "tls.secret: device.secret cannot be read, expected a key of 16 bytes" in done.err
+
+
+def test_self_signed(fleet):
+    told = add("s1", *GENERIC, "--self-signed", "--days", 5)
+    cert = cert_of(fleet / "devices" / "s1")
+    cert.verify_directly_issued_by(cert)
+    assert told["valid until"] == f"{datetime.now(timezone.utc) + timedelta(days=5):%Y-%m-%d}"
+
+
+REFUSED = {
+    "name": (("a/b", *GENERIC), "Identity name 'a/b'"),
+    "checker": (("s1", *GENERIC, "--set", "retain=maybe"), 'hub.retain: "maybe", expected true or false'),
+    "no value": (("s1", *GENERIC, "--set", "retain"), "--set retain: expected NAME=VALUE"),
+    "unknown setting": (("s1", *GENERIC, "--set", "retian=1"), "hub.retian: unknown setting"),
+    "no host": (("s1", "--hub", "generic", "--board", "unix"), "hub.host: missing"),
+    "no network": (
+        ("s1", "--hub", "generic", "--board", "RPI_PICO_W", "--host", HOST),
+        "Board RPI_PICO_W needs Wi-Fi, and wifi.networks is empty",
+    ),
+    "no authority of the hub": (("s1", *SCALEWAY), "--hub-ca: the authority of the scaleway hub is expected"),
+    "certificate alone": (
+        ("s1", *GENERIC, "--cert", __file__),
+        "--cert given; a hub with these settings takes --cert and --key.",
+    ),
+    "no certificate": (("s1", *GENERIC, "--cert", __file__, "--key", __file__), "holds no private key"),
+    "needless certificate": (
+        ("s1", *CLEARBLADE, "--cert", __file__, "--key", __file__),
+        "--cert and --key given; a hub with these settings takes --key.",
+    ),
+    "no secret": (
+        ("s1", *SAS, "--hub-ca", __file__),
+        "--secret: the file with the key that the hub made is expected",
+    ),
+    "template": (("s1", *GENERIC, "--template", __file__), "is not JSON"),
+    "no template": (("s1", *GENERIC, "--template", "/no/such"), "/no/such cannot be read"),
+    "no hub authority file": (("s1", *GENERIC, "--hub-ca", "/no/such"), "/no/such cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_device_leaves_nothing(fleet, case):
+    arguments, complaint = REFUSED[case]
+    before = snapshot(fleet)
+    done = hublink("device", "add", *arguments)
+    assert done.code == 1
+    assert done.out == ""
+    assert complaint in done.err
+    assert done.err.startswith("hublink: ")
+    assert snapshot(fleet) == before
+    assert [path.name for path in fleet.iterdir()] == ["ca"]
+
+
+def test_device_is_added_once(fleet):
+    add("s1", *GENERIC)
+    before = snapshot(fleet)
+    done = hublink("device", "add", "s1", *GENERIC)
+    assert (done.code, snapshot(fleet)) == (1, before)
+    assert "Device s1 is there already" in done.err
+
+
+def test_device_whose_entry_cannot_be_written_leaves_no_folder(fleet, monkeypatch):
+    def fail(path, entry):
+        raise home.DeskError("disk full")
+
+    monkeypatch.setattr(home.inventory, "append", fail)
+    assert hublink("device", "add", "s1", *GENERIC).code == 1
+    assert list((fleet / "devices").iterdir()) == []
+
+
+# --- what a console made ---
+
+
+@pytest.fixture
+def console(tmp_path):
+    """Folder of what a hub's console made for the device s1, in every form."""
+    made = pki.Authority.create(tmp_path / "console", "console authority").issue("s1")
+    folder = made.cert_pem.parent
+    key = serialization.load_pem_private_key(made.key_pem.read_bytes(), None)
+    sec1 = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    (folder / "sec1.key.pem").write_bytes(sec1)
+    other = ec.generate_private_key(ec.SECP256R1())
+    (folder / "other.key.der").write_bytes(pki.key_der(other))
+    encryption = serialization.BestAvailableEncryption(b"password")
+    (folder / "locked.key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("cert", "key"),
+    [
+        ("s1.cert.pem", "s1.key.pem"),
+        ("s1.cert.der", "s1.key.der"),
+        ("s1.cert.pem", "sec1.key.pem"),
+    ],
+)
+def test_import(fleet, console, cert, key):
+    add("s1", *GENERIC, "--cert", console / cert, "--key", console / key)
+    folder = fleet / "devices" / "s1"
+    assert (folder / "device.der").read_bytes() == (console / "s1.cert.der").read_bytes()
+    assert (folder / "device.key.der").read_bytes() == (console / "s1.key.der").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ("other.key.der", "is not the key of"),
+        ("locked.key.pem", "is encrypted"),
+        ("s1.cert.pem", "no private key"),
+    ],
+)
+def test_import_that_does_not_fit_is_refused(fleet, console, key, complaint):
+    done = hublink("device", "add", "s1", *GENERIC, "--cert", console / "s1.cert.pem", "--key", console / key)
+    assert done.code == 1
+    assert complaint in done.err
+
+
+def test_import_of_a_slow_key_warns(fleet, tmp_path):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    cert = pki.Authority.create(tmp_path / "console").certify("s1", key.public_key())
+    (tmp_path / "s1.pem").write_bytes(pki.cert_pem(cert) + pki.key_pem(key))
+    told = add("s1", *GENERIC, "--cert", tmp_path / "s1.pem", "--key", tmp_path / "s1.pem")
+    assert "an RSA key takes a Pico W 4 to 7 s" in told["warning"]
+
+
+# --- the list ---
+
+
+def test_list_tells_when_what_ends(fleet, hub_ca):
+    add("s1", *GENERIC, "--days", 20)
+    add("s2", *CLEARBLADE, "--hub-ca", hub_ca)
+    rows = {row["name"]: row for row in as_json("device", "list")}
+    assert list(rows) == ["ca", "s1", "s2"]
+    assert rows["s1"]["days_left"] == 19
+    assert rows["s1"]["common_name"] == "s1"
+    assert (rows["s2"]["valid_until"], rows["s2"]["days_left"]) == (None, None)
+    assert rows["s2"]["trust_days_left"] == 3649
+    shown = good("device", "list")
+    assert all(name in shown for name in ("s1", "s2", "clearblade", rows["s1"]["valid_until"]))
+
+
+def test_list_within_is_for_scripts(fleet):
+    add("s1", *GENERIC, "--days", 20)
+    add("s2", *GENERIC, "--days", 200)
+    done = hublink("device", "list", "--within", 30, "--json")
+    assert (done.code, [row["name"] for row in json.loads(done.out)]) == (1, ["s1"])
+    assert json.loads(good("device", "list", "--within", 10, "--json")) == []
+
+
+@pytest.mark.parametrize("lost", ["device.der", "ca.der"])
+def test_list_tells_of_files_that_are_damaged_or_gone(fleet, lost):
+    add("s1", *GENERIC)
+    path = fleet / "devices/s1" / lost
+    path.write_bytes(b"nothing") if lost == "device.der" else path.unlink()
+    (row,) = (row for row in as_json("device", "list") if row["name"] == "s1")
+    assert lost in row["problem"]
+    assert hublink("device", "list", "--within", 1).code == 1
+
+
+# --- renewal ---
+
+
+def test_renewal_keeps_the_key(fleet):
+    add("s1", *GENERIC, "--days", 1)
+    folder = fleet / "devices" / "s1"
+    before, old = snapshot(folder), cert_of(folder)
+    told = as_json("device", "renew", "s1", "--days", 100)
+    after, new = snapshot(folder), cert_of(folder)
+    changed = {str(path) for path in after if after[path] != before[path]}
+    assert changed == {"device.der", "console/device.cert.pem"}
+    assert new.not_valid_after_utc - old.not_valid_after_utc > timedelta(days=98)
+    assert new.subject == old.subject
+    new.verify_directly_issued_by(pki.Authority.load(fleet / "ca").cert)
+    assert told["sha256"] == hashlib.sha256(after[(folder / "device.der").relative_to(folder)]).hexdigest()
+    assert stat.S_IMODE((folder / "device.key.der").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("options", [GENERIC, (*GENERIC, "--self-signed"), CLEARBLADE])
+def test_new_key_is_made_when_told_to(fleet, hub_ca, options):
+    add("s1", *options, "--hub-ca", hub_ca)
+    folder = fleet / "devices" / "s1"
+    before = key_of(folder).private_numbers()
+    good("device", "renew", "s1", "--new-key")
+    key = key_of(folder)
+    assert key.private_numbers() != before
+    if (folder / "device.der").exists():
+        assert cert_of(folder).public_key() == key.public_key()
+    public = serialization.load_pem_public_key((folder / "console/device.public.pem").read_bytes())
+    assert public == key.public_key()
+
+
+def test_renewal_of_what_a_console_made_takes_what_it_makes(fleet, console):
+    add("s1", *GENERIC, "--cert", console / "s1.cert.pem", "--key", console / "s1.key.pem")
+    folder = fleet / "devices" / "s1"
+    before = snapshot(folder)
+    done = hublink("device", "renew", "s1")
+    assert (done.code, snapshot(folder)) == (1, before)
+    assert "is by CN=console authority, not by" in done.err
+    key = serialization.load_der_private_key((console / "s1.key.der").read_bytes(), None)
+    cert = pki.Authority.load(console).certify("s1", key.public_key())
+    (console / "new.pem").write_bytes(pki.cert_pem(cert))
+    good("device", "renew", "s1", "--cert", console / "new.pem")
+    assert cert_of(folder) == cert
+    assert hublink(
+        "device", "renew", "s1", "--cert", console / "new.pem", "--key", console / "other.key.der"
+    ).code
+
+
+NOT_RENEWED = {
+    "unknown": (("s2",), "Device 's2' is not in"),
+    "key alone": (("s1",), "has a key alone, which does not end"),
+    "no certificate": (
+        ("s1", "--cert", __file__),
+        "--cert and --key given; a hub with these settings takes --key.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_RENEWED)
+def test_renewal_that_cannot_be_changes_nothing(fleet, hub_ca, case):
+    arguments, complaint = NOT_RENEWED[case]
+    add("s1", *CLEARBLADE, "--hub-ca", hub_ca)
+    before = snapshot(fleet)
+    done = hublink("device", "renew", *arguments)
+    assert (done.code, snapshot(fleet)) == (1, before)
+    assert complaint in done.err
+
+
+def test_renewal_makes_a_key_or_takes_one_in_but_not_both(fleet):
+    add("s1", *GENERIC)
+    before = snapshot(fleet)
+    done = hublink("device", "renew", "s1", "--new-key", "--key", __file__)
+    assert (done.code, snapshot(fleet)) == (2, before)
+    assert "--new-key makes a key" in done.err
+
+
+@pytest.mark.parametrize(
+    "verb", [("ca", "init"), ("ca", "server"), ("device", "add"), ("device", "list"), ("device", "renew")]
+)
+def test_help_has_an_example(verb):
+    assert f"Example: hublink {' '.join(verb)}" in good(*verb, "--help")

@@ -1,0 +1,35 @@
+"""The tool's verbs as a user calls them, but in this process: what they print, and how they end."""
+
+import json
+from types import SimpleNamespace
+
+from click.testing import CliRunner
+from hublink_desk.cli import main
+
+
+def hublink(*arguments, text=None):
+    """Run a verb.
+
+    Args:
+        arguments: its words; anything is made a text.
+        text: its standard input.
+
+    Returns:
+        `.code`, `.out` and `.err`; an exception that is no way to end a verb is raised.
+    """
+    done = CliRunner().invoke(main, [str(each) for each in arguments], input=text, prog_name="hublink")
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return SimpleNamespace(code=done.exit_code, out=done.stdout, err=done.stderr)
+
+
+def good(*arguments, text=None):
+    """What a verb prints that ends well."""
+    done = hublink(*arguments, text=text)
+    assert (done.code, done.err) == (0, ""), (done.out, done.err)
+    return done.out
+
+
+def as_json(*arguments, text=None):
+    """The same of one that prints JSON, read."""
+    return json.loads(good(*arguments, "--json", text=text))

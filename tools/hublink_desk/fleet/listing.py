@@ -1,0 +1,120 @@
+"""`hublink device list`: the devices, and when their certificates end."""
+
+import json
+from datetime import datetime, timezone
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ..errors import DeskError
+from .home import Fleet, option
+from .identity import CERT, common_name, fingerprint, read_certificates
+
+_SOON_DAYS = 30
+
+
+@click.command("list")
+@option
+@click.option(
+    "--within",
+    type=click.IntRange(0, 36500),
+    metavar="DAYS",
+    help="Only what ends within so many days; exit code 1 if there is any.",
+)
+@click.option("--json", "is_json", is_flag=True, help="As JSON.")
+def listing(folder, within, is_json):
+    """List the devices and the days that are left to their certificates, and to the authorities they trust.
+
+    Our own authority and brokers come first.
+
+    \b
+    Example: hublink device list --within 30
+    """
+    fleet = Fleet(folder)
+    rows = [
+        _about_own(path, "authority") for path in [fleet.authority_folder / "ca.cert.der"] if path.exists()
+    ]
+    rows += [_about_own(path, "own hub") for path in sorted(fleet.folder.glob("hubs/*/*.cert.der"))]
+    rows += [_about(fleet, entry) for entry in fleet.entries()]
+    if within is not None:
+        rows = [row for row in rows if _ends_within(row, within)]
+    if is_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        Console().print(_table(rows))
+    if within is not None and rows:
+        raise SystemExit(1)
+
+
+def _about(fleet, entry):
+    """What is known about a device, as a dict for --json."""
+    place = fleet.folder / entry.folder
+    row = _row(entry.name, entry.hub, entry.board, place)
+    try:
+        if (place / CERT).exists():
+            row |= _ends(place / CERT)
+        trusted = [read_certificates(path)[0] for path in sorted(place.glob("ca*.der"))]
+        if not trusted:
+            raise DeskError(f"{place} has no ca.der; is it gone?")
+        row["trusts_until"], row["trust_days_left"] = min(map(_end, trusted), key=lambda end: end[1])
+    except DeskError as error:
+        row["problem"] = error.message
+    return row
+
+
+def _about_own(path, kind):
+    """The same about a certificate that is not a device's."""
+    row = _row(path.name.removesuffix(".cert.der"), kind, None, path.parent)
+    try:
+        return row | _ends(path)
+    except DeskError as error:
+        return row | {"problem": error.message}
+
+
+def _row(name, hub, board, folder):
+    dates = dict.fromkeys(("valid_until", "days_left", "trusts_until", "trust_days_left"))
+    return {"name": name, "hub": hub, "board": board, "folder": str(folder), **dates, "problem": ""}
+
+
+def _ends(path):
+    cert = read_certificates(path)[0]
+    until, days = _end(cert)
+    return {
+        "common_name": common_name(cert),
+        "sha256": fingerprint(cert),
+        "valid_until": until,
+        "days_left": days,
+    }
+
+
+def _end(cert):
+    end = cert.not_valid_after_utc
+    return f"{end:%Y-%m-%d}", (end - datetime.now(timezone.utc)).days
+
+
+def _ends_within(row, days):
+    left = [row[key] for key in ("days_left", "trust_days_left") if row[key] is not None]
+    return bool(row["problem"]) or any(each < days for each in left)
+
+
+def _table(rows):
+    table = Table("name", "hub", "board", "certificate until", "trusts hub until", "problem")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["hub"],
+            row["board"] or "",
+            _shown(row["valid_until"], row["days_left"]),
+            _shown(row["trusts_until"], row["trust_days_left"]),
+            row["problem"],
+        )
+    return table
+
+
+def _shown(until, days):
+    if until is None:
+        return "-"
+    if days < 0:
+        return f"[red]{until}, ended {-days} days ago[/red]"
+    return f"[yellow]{until}, {days} days[/yellow]" if days < _SOON_DAYS else f"{until}, {days} days"

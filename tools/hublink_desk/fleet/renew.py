@@ -1,0 +1,72 @@
+"""`hublink device renew`: a new certificate for a device, over the same key unless told otherwise."""
+
+from pathlib import Path
+
+import click
+
+from .. import device_code, pki
+from ..errors import DeskError
+from ..files import changed_folder, locked
+from . import consoles
+from .home import Fleet, days_option, end_after, option, settings_of, tell, write_identity
+from .identity import CERT, KEY, Identity, common_name, imported, is_issued_by, read_certificates, read_key
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("name")
+@option
+@click.option("--new-key", is_flag=True, help="Replace the key, too. The old one is gone for good.")
+@click.option("--cert", type=_FILE, help="A certificate that the hub's console made, PEM or DER.")
+@click.option("--key", type=_FILE, help="Its key, where the console made another; replaces the old one.")
+@click.option("--secret", type=_FILE, help="A file with the new key of the hub's console, base64.")
+@days_option(365)
+@click.option("--json", "is_json", is_flag=True, help="As JSON.")
+def renew(name, folder, new_key, cert, key, secret, days, is_json):
+    """Renew a device's certificate. The key stays, unless --new-key or --key says otherwise.
+
+    The board has it after the next deploy; a hub that knows the device by fingerprint has to be told.
+
+    \b
+    Example: hublink device renew sensor-1 --days 90
+    """
+    is_imported = bool(cert or key or secret)
+    if new_key and is_imported:
+        raise click.UsageError("--new-key makes a key; --cert, --key and --secret take one in.")
+    fleet = Fleet(folder)
+    place = fleet.folder / fleet.entry(name).folder
+    settings = settings_of(place)
+    needed = device_code.needed_credentials(settings["hub"])
+    if is_imported:
+        identity = imported(needed, cert, key or (place / KEY if cert else None), secret)
+    else:
+        identity = _made(fleet, needed, place, new_key, end_after(days))
+    with locked(fleet.folder), changed_folder(place) as changed:
+        write_identity(changed, identity)
+        settings_of(changed)
+    authority = fleet.authority_folder / "ca.cert.pem"
+    told = {"folder": str(place), **consoles.report(settings["hub"], name, identity, place, authority)}
+    tell(told, is_json)
+
+
+def _made(fleet, needed, place, new_key, end):
+    """The Identity with a new certificate by the authority that made the old one: ours, or its own key."""
+    if "key" not in needed:
+        hint = "a key of the hub's console is taken in with --secret" if needed else ""
+        raise DeskError("This device has neither key nor certificate of its own to renew.", hint)
+    if "cert" not in needed:
+        if not new_key:
+            raise DeskError("This device has a key alone, which does not end.", "--new-key makes another")
+        return Identity(pki.new_key())
+    old = read_certificates(place / CERT)[0]
+    key = pki.new_key() if new_key else read_key(place / KEY)
+    if is_issued_by(old, old):
+        return Identity(key, pki.self_certify(common_name(old), key, not_after=end))
+    authority = fleet.authority()
+    if old.issuer != authority.cert.subject:
+        raise DeskError(
+            f"The certificate is by {old.issuer.rfc4514_string()}, not by {authority.cert_pem}.",
+            "renew it where it was made, and take it in with --cert and --key",
+        )
+    return Identity(key, authority.certify(common_name(old), key.public_key(), not_after=end))
