@@ -8,6 +8,7 @@ import click
 _VERBS = {
     "bench": "hublink_desk.bench.cli:command",
     "ca": "hublink_desk.fleet.ca:command",
+    "config": "hublink_desk.check.cli:command",
     "demo": "hublink_desk.demo.cli:command",
     "device": "hublink_desk.fleet.device:command",
     "flash-cost": "hublink_desk.flash_cost:command",
