@@ -7,6 +7,7 @@ import click
 # verb -> module and the click command in it. The help text of a verb is its own.
 _VERBS = {
     "bench": "hublink_desk.bench.cli:command",
+    "build": "hublink_desk.builder.cli:command",
     "ca": "hublink_desk.fleet.ca:command",
     "config": "hublink_desk.check.cli:command",
     "demo": "hublink_desk.demo.cli:command",

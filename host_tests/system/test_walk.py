@@ -1,0 +1,74 @@
+"""From nothing to a build, as a person does it: each verb a process of its own, in a folder of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hublink_desk.hub import DeskHub
+from hublink_desk.paths import ROOT
+
+LIMIT_S = 30
+# The tool of this checkout comes before an installed one.
+_PATH = os.pathsep.join(filter(None, [str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
+_TOOL = "from hublink_desk.cli import main; main(prog_name='hublink')"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a verb in an empty folder; returns (exit code, standard output, standard error)."""
+
+    def run(line):
+        done = subprocess.run(
+            [sys.executable, "-c", _TOOL, *line.split()],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": _PATH},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_from_nothing_to_a_build(run, tmp_path):
+    fleet = tmp_path / "fleet"
+    assert run("ca init")[0] == 0
+    assert run("ca server desk --host localhost --host 127.0.0.1")[0] == 0
+    broker, authority = fleet / "hubs" / "desk" / "desk", fleet / "ca" / "ca.cert.pem"
+    hub = DeskHub(
+        dialect="generic", server_cert=f"{broker}.cert.pem", server_key=f"{broker}.key.pem", ca=authority
+    )
+    with hub.in_thread():
+        code, told, _ = run(f"device add s1 --hub generic --board unix --host localhost --port {hub.port}")
+        assert (code, "folder: fleet/devices/s1" in told) == (0, True)
+        code, told, _ = run("config check fleet/devices/s1/config.json --connect --json")
+        last = json.loads(told.splitlines()[-1])
+    assert (code, last["what"], last["level"]) == (0, "mqtt", "ok")
+    assert run("device renew s1")[0] == 0
+    assert "s1" in run("device list")[1]
+    assert run("build --board unix --config fleet/devices/s1/config.json --out built")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"fleet", "built"}
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "complaint"),
+    [
+        (
+            "device renew s1",
+            1,
+            "hublink: Device 's1' is not in fleet/inventory.toml; it has no device yet.\n",
+        ),
+        ("config check none.json", 1, "hublink: none.json cannot be read (No such file or directory); "),
+        ("build --board PICO", 2, "Invalid value for '--board': 'PICO' is not one of "),
+        ("device add s1 --hub nohub --board unix", 2, "Invalid value for '--hub'"),
+    ],
+)
+def test_complaints_and_exit_codes(run, line, code, complaint):
+    done = run(line)
+    assert (done[0], done[1]) == (code, "")
+    assert complaint in done[2]
+    assert "Traceback" not in done[2]

@@ -1,0 +1,1 @@
+"""`hublink build`: what goes onto a board, and nothing else."""

@@ -1,0 +1,76 @@
+"""Which modules a program needs on a board with a given configuration.
+
+The import graph tells, but for what is loaded by name or only sometimes: the tables here do.
+"""
+
+import ast
+
+from .. import device_code, paths
+from .graph import Graph, tree
+
+# The REPL's way out of the loop, as the firmware itself tells it to people.
+_ALWAYS = ("board", "hublink.device.maintenance")
+
+_HUBS = "hublink.hubs"  # loads those that the configuration names
+
+
+def _has_gateway(settings, attributes):
+    return settings["hub"].get("gateway", "gateway" in attributes)
+
+
+def _takes_tokens(settings, _attributes):
+    return device_code.takes_tokens(settings)
+
+
+# Modules that are loaded in a function -> does that happen? settings: checked configuration; attributes:
+# names that the program uses of objects. All other modules are taken wherever they are imported.
+_ONLY_IF = {
+    "hublink.gateway": _has_gateway,
+    "hublink.protocol.der": _takes_tokens,
+    "hublink.protocol.jwt": _takes_tokens,
+    "hublink.token": _takes_tokens,
+}
+
+
+def needed_modules(program, board, settings=None):
+    """The modules of a program.
+
+    Args:
+        program: Path of its main.py; modules beside it belong to it.
+        board: Board.
+        settings: checked configuration; None for any.
+
+    Returns:
+        dict of dotted module name -> Path of its source, sorted.
+
+    Raises:
+        DeskError: the program, or a module of it, cannot be read.
+    """
+    umqtt = [] if board.has_umqtt else [paths.umqtt_dir()]
+    graph = Graph([program.parent, paths.FIRMWARE, *umqtt], board.modules)
+    own = graph.imports(program)
+    starts = {*_ALWAYS, *own}
+    if _HUBS in graph.reach(starts):
+        starts |= {f"{_HUBS}.{name}" for name in _hubs(settings)}
+    return graph.reach(starts, without=_left_out(settings, program, graph.reach(own)))
+
+
+def _hubs(settings):
+    """Names of the hubs whose modules may be asked for."""
+    if settings is None:
+        return device_code.hub_names()
+    hub = settings["hub"]
+    return {hub[setting] for setting in ("type", "errors_parser") if setting in hub}
+
+
+def _left_out(settings, program, own):
+    if settings is None:
+        return ()
+    sources = [program, *(path for path in own.values() if path.parent == program.parent)]
+    attributes = _attributes(sources)
+    return [name for name, is_loaded in _ONLY_IF.items() if not is_loaded(settings, attributes)]
+
+
+def _attributes(sources):
+    nodes = (node for path in sources for node in ast.walk(tree(path)))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute)}
