@@ -216,9 +216,10 @@ def test_states_of_a_period_are_merged():
 
 
 def test_what_comes_soon_after_is_gathered():
-    rules, disorder = Rules(gather_s=0.3), Disorder(batch_max=9)
+    rules, disorder = Rules(gather_s=1.0), Disorder(batch_max=9)
     with Endpoint() as endpoint, Webhook(endpoint.url, rules, disorder) as webhook:
         webhook.post(EVENT)
+        assert not webhook.drain(0.2)
         webhook.post(EVENT)
         assert json.loads(endpoint.post()[1]) == [EVENT, EVENT]
         assert webhook.drain(PATIENCE_S)
