@@ -260,7 +260,7 @@ def test_restart_from_the_hubs_own_thread_is_a_mistake(desk):
 
     def restart(record):
         if record["what"] == "refuse":
-            with pytest.raises(RuntimeError, match="restart it from another thread"):
+            with pytest.raises(RuntimeError, match="give this order from another thread"):
                 hub.restart()
             seen.append(record)
 
