@@ -136,8 +136,10 @@ class Hub(generic.Hub):
     def _twin(self, status, request, payload):
         if request == _GET and status == "200":
             try:
-                return generic.CONFIG, "", json.dumps(json.loads(payload)["desired"]).encode()
-            except (ValueError, KeyError, TypeError):
+                desired = json.loads(payload)["desired"]
+                desired.pop("$version", None)  # a program that reports it back would be refused
+                return generic.CONFIG, "", json.dumps(desired).encode()
+            except (ValueError, KeyError, TypeError, AttributeError):
                 status = "unparsed"
         if status in ("200", "204"):
             return None, None, None
