@@ -1,6 +1,7 @@
 """What firmware code may import and name: the finder, the device's `import` and its builtins."""
 
 import builtins
+import os
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
 
@@ -51,10 +52,20 @@ class Finder(MetaPathFinder):
         return [str(paths.BOARDS / self._board if name == "board" else paths.FIRMWARE)]
 
 
+# (path, time of its last change) -> code: a device that is booted often is compiled once.
+_codes = {}
+
+
 class _Loader(SourceFileLoader):
     def __init__(self, name, path, device):
         super().__init__(name, path)
         self._device = device
+
+    def get_code(self, fullname):
+        key = self.path, os.stat(self.path).st_mtime_ns
+        if key not in _codes:
+            _codes[key] = super().get_code(fullname)
+        return _codes[key]
 
     def exec_module(self, module):
         module.__dict__["__builtins__"] = self._device
