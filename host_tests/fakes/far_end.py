@@ -8,7 +8,7 @@ class TlsFarEnd:
 
     Args:
         connection: tcp.Connection.
-        hub: its `certificate`, `tls_mode`, `trusts(certificate)`, `side`, `deaf`.
+        hub: its `certificate`, `tls_mode`, `trusts(certificate)`, `trusted`, `side`, `deaf`, `complain(text)`.
         accept: f(far_end) -> who gets `record(plain)` and `gone(reason)`; called when the handshake is done.
     """
 
@@ -17,6 +17,7 @@ class TlsFarEnd:
         self._hub = hub
         self._accept = accept
         self._program = None
+        self._shown = None  # the certificate
         self._bytes = bytearray()
 
     def send(self, plain):
@@ -61,6 +62,8 @@ class TlsFarEnd:
     def _record(self, kind, body):
         if kind == records.DATA and self._program:
             self._program.record(records.plain(body))
+        elif kind == records.DATA:
+            self._hub.complain("application data before the handshake was done")
         elif kind == records.HANDSHAKE and self._hub.tls_mode != "silent":
             self._flight(*records.read_flight(body))
         elif kind == records.ALERT:
@@ -71,7 +74,8 @@ class TlsFarEnd:
         if hub.tls_mode == "plain":
             self.send_unencrypted(b"HTTP/1.0 400 Bad Request\r\n\r\n")
         elif name == b"HELLO":
-            self.send_unencrypted(records.flight(b"SERVER", hub.side.number(hub.certificate)))
+            self._shown = hub.certificate
+            self.send_unencrypted(records.flight(b"SERVER", hub.side.number(self._shown)))
         elif hub.tls_mode == "reset":
             self.connection.reset()
         elif hub.tls_mode == "eof":
@@ -80,5 +84,6 @@ class TlsFarEnd:
             self.send_unencrypted(records.alert())
             self.connection.close()
         else:
+            hub.trusted.add(self._shown)
             self.send_unencrypted(records.flight(b"FINISHED"))
             self._program = self._accept(self)

@@ -17,10 +17,11 @@ PORT = 8883
 
 @dataclass
 class Arrival:
-    """A PUBLISH of the device's. at_ms: when it arrived; connection: number of the connection, from 1."""
+    """A PUBLISH of the device's. at_ms: when it arrived; connection, session: their numbers, from 1."""
 
     at_ms: int
     connection: int
+    session: int
     topic: str
     payload: bytes
     qos: int
@@ -48,10 +49,13 @@ class Hub:
         received: every Arrival; violations: texts; wills: (ms, topic, payload) of those published;
         connects: (ms, CONNECT packet); retained: topic -> payload; farewells: ms of each DISCONNECT;
         cuts: ms of each connection ended because its keep-alive had passed 1.5 times;
-        records, packets: how many TLS records and MQTT packets came in; knocks: TCP connections.
+        records, packets: how many TLS records and MQTT packets came in; knocks: TCP connections;
+        sessions: how many sessions began;
+        trusted: certificates of ours with which a device finished a handshake;
+        forgot: it lost its memory, and with it the wills, and has not admitted anybody since.
     """
 
-    def __init__(self, clock, net, side, certificate):
+    def __init__(self, clock, net, side, certificate, address=ADDRESS):
         self.clock = clock
         self.side = side
         self.certificate = certificate
@@ -70,12 +74,14 @@ class Hub:
         self.retained = {}
         self.farewells = []
         self.cuts = []
-        self.records = self.packets = self.knocks = 0
+        self.records = self.packets = self.knocks = self.sessions = 0
+        self.trusted = set()
+        self.forgot = False
         self._net = net
         self._far_ends = []
         self._clients = []
         self._sessions = {}  # client id -> Session, of clients that want theirs kept
-        self.move(ADDRESS)
+        self.move(address)
 
     # -- what may happen to it -----------------------------------------------------------------
 
@@ -87,11 +93,16 @@ class Hub:
     def vanish(self):
         """The machine loses power, and its memory: nothing answers any more."""
         self.host.mode = "gone"
-        self._sessions.clear()
+        self.forgot = True
+        self.forget_sessions()
         for far_end in self._far_ends:
             far_end.connection.forget()
             far_end.broken("vanished")
         self._far_ends.clear()
+
+    def forget_sessions(self):
+        """What it kept for clients that asked for it is lost; connections go on."""
+        self._sessions.clear()
 
     def start(self):
         """After stop() or vanish(): all is well again."""
@@ -152,6 +163,11 @@ class Hub:
         return counts
 
     @property
+    def clients(self):
+        """Names of the clients that it believes to be connected."""
+        return [client.name for client in self._clients]
+
+    @property
     def unacknowledged(self):
         """How many messages its clients have not acknowledged."""
         return sum(client.unacknowledged for client in self._clients)
@@ -170,7 +186,9 @@ class Hub:
     def session(self, name, clean):
         """(Session of that client, whether it was there before) (3.1.2.4)."""
         present = not clean and name in self._sessions
-        session = self._sessions[name] if present else Session()
+        if not present:
+            self.sessions += 1
+        session = self._sessions[name] if present else Session(self.sessions)
         self._sessions.pop(name, None)
         if not clean:
             self._sessions[name] = session
@@ -183,17 +201,19 @@ class Hub:
                 other.end()
                 other.gone("taken over")
         self._clients.append(client)
+        self.forgot = False
 
     def leave(self, client):
         if client in self._clients:
             self._clients.remove(client)
         self._far_ends = [each for each in self._far_ends if each is not client.far_end]
 
-    def note_arrival(self, connection, packet):
-        """A PUBLISH came on the connection of that number."""
+    def note_arrival(self, connection, session, packet):
+        """A PUBLISH came on the connection of that number, in the session of that number."""
         arrival = Arrival(
             at_ms=self.clock.now_ms,
             connection=connection,
+            session=session,
             topic=packet.topic,
             payload=packet.payload,
             qos=packet.qos,

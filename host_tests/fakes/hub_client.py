@@ -11,11 +11,12 @@ QOS_2 = 2
 
 
 class Session:
-    """What outlives a connection where the client asked for it (4.1)."""
+    """What outlives a connection where the client asked for it (4.1). number: from 1."""
 
-    def __init__(self):
+    def __init__(self, number=0):
+        self.number = number
         self.filters = {}  # topic filter -> granted QoS
-        self.owed = set()  # packet ids of the device's that are not acknowledged
+        self.owed = {}  # packet id of the device's that is not acknowledged -> (topic, payload)
         self.held = set()  # those of QoS 2 whose PUBREL is to come
         self.unacked = {}  # packet id -> (QoS, what to send again: PUBLISH or PUBREL), in order
         self.last_id = 0
@@ -160,23 +161,25 @@ class Client:
     def _publish(self, packet):
         hub, session = self._hub, self._session
         if packet.packet_id not in session.held:  # else it is here already (4.3.3)
-            hub.note_arrival(self._number, packet)
+            hub.note_arrival(self._number, session.number, packet)
         if not packet.qos:
             return
         if packet.packet_id in session.owed and not packet.dup:
             raise Violation(f"packet id {packet.packet_id} again, not acknowledged and without DUP (3.3.1.1)")
-        session.owed.add(packet.packet_id)
+        message = packet.topic, packet.payload
+        if session.owed.setdefault(packet.packet_id, message) != message:
+            raise Violation(f"packet id {packet.packet_id} stands for another message (4.4)")
         if packet.qos == QOS_2:
             session.held.add(packet.packet_id)
         if hub.pubacks:
             if packet.qos != QOS_2:
-                session.owed.remove(packet.packet_id)
+                session.owed.pop(packet.packet_id)
             self._answer(codec.ack(codec.PUBREC if packet.qos == QOS_2 else codec.PUBACK, packet.packet_id))
 
     def _pubrel(self, packet):
         session = self._session
         session.held.discard(packet.packet_id)
-        session.owed.discard(packet.packet_id)
+        session.owed.pop(packet.packet_id, None)
         self._answer(codec.ack(codec.PUBCOMP, packet.packet_id))
 
     # PUBACK and PUBCOMP end an exchange that we began; for each QoS in the order of the messages (4.6).

@@ -32,6 +32,7 @@ class Internet:
         loss: share of packets that are lost, 0..1.
         cut: nothing passes behind the access point, although Wi-Fi is fine.
         moves: counts whatever happened to a socket of the device; polls look at it.
+        connects_ms: when the device began each TCP connection.
     """
 
     def __init__(self, clock, random, radio, port):
@@ -41,6 +42,7 @@ class Internet:
         self.loss = 0.0
         self.cut = False
         self.moves = 0
+        self.connects_ms = []
         self._random = random
         self._radio = radio
         self._hosts = {}
@@ -66,6 +68,7 @@ class Internet:
 
     def connect(self, sock, address, port):
         """Begins a TCP connection from the device's socket. Returns it."""
+        self.connects_ms.append(self.clock.now_ms)
         return Connection(self, sock, self.find(address), port)
 
     # deliver(datagram) is called for the answer, if there is one.

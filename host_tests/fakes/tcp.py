@@ -206,6 +206,8 @@ class Connection:
         """Power or memory of the device is gone; nothing is sent."""
         self.to_device.receiver = _Nobody(self._device_resets)
         self.to_host.waiting.clear()
+        if not self.opened:
+            self.to_host.dead = self.to_device.dead = True
 
     def _give_up_closing(self):
         if not self.to_host.finished:
