@@ -4,6 +4,8 @@
 import pytest
 
 from host_tests.fakes import World
+from host_tests.fakes.hub import ADDRESS as HUB_ADDRESS
+from host_tests.fakes.hub import Hub
 from host_tests.fakes.radio import GATEWAY
 from host_tests.fakes.servers import Dns, Sntp
 from host_tests.fakes.world import HUB_NAME, TIME_NAME
@@ -84,6 +86,18 @@ def test_hub_moves_to_another_address(board):
         world.hub.move("10.0.0.6")
         world.dns.names[HUB_NAME] = ["10.0.0.6"]
         assert_recovered(world, "puback_timeout", 20 + 2 * (10 + BACKOFF_S) + CONNECT_S)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_address_of_an_impostor_is_not_kept_for_its_ttl(board):
+    with booted_world(board) as world:
+        foreign = world.hub.certificate.but(authority=world.foreign_authority)
+        impostor = Hub(world.clock, world.net, world.tls, foreign, "10.0.0.66")
+        world.dns.names[HUB_NAME], world.dns.ttl_s = ["10.0.0.66"], 86400
+        world.run(until=lambda: world.logged("untrusted_hub"), limit_s=CONNECT_S)
+        assert impostor.knocks and not impostor.records
+        world.dns.names[HUB_NAME] = [HUB_ADDRESS]
+        assert_recovered(world, "untrusted_hub", BACKOFF_S + CONNECT_S)
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -95,6 +95,8 @@ class Connection:
 
     # The connection is of no more use; close() leads out. Returns the state.
     def give_up(self, reason, detail=None):
+        if not self.session.connect_sent():  # nobody there has proved to be the hub
+            self._resolver.distrust(self._host)
         self.state = BROKEN
         self.error = reason
         self.detail = detail
@@ -111,7 +113,6 @@ class Connection:
 
     def _next_address(self, reason, detail, now_ms):
         if not self._addresses:
-            self._resolver.distrust(self._host)
             self.give_up(reason, detail)
             return
         try:
