@@ -90,6 +90,14 @@ def test_chip_that_answers_eperm_is_powered_down():
         assert_recovered(world, "wifi_error", 30)
 
 
+def test_chip_that_answers_eperm_and_says_that_it_is_connected_is_powered_down():
+    with online_world() as world:
+        world.radio.wedged = True
+        world.radio.lose(seen=False)
+        world.radio.restore()
+        assert_recovered(world, "tcp_timeout", 3 * (10 + BACKOFF_S) + CONNECT_S)
+
+
 def test_wifi_internal_state_error():
     with online_world("ESP32_GENERIC") as world:
         world.radio.state_errors = 3
