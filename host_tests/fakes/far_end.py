@@ -8,7 +8,8 @@ class TlsFarEnd:
 
     Args:
         connection: tcp.Connection.
-        hub: its `certificate`, `tls_mode`, `trusts(certificate)`, `trusted`, `side`, `deaf`, `complain(text)`.
+        hub: its `certificate`, `tls_mode`, `trusts(certificate)`, `trusted`, `side`, `deaf`,
+            `complain(text)`.
         accept: f(far_end) -> who gets `record(plain)` and `gone(reason)`; called when the handshake is done.
     """
 

@@ -34,6 +34,7 @@ class Client:
         self._will = None
         self._session = Session()
         self._heard_ms = 0
+        self._ready_ms = 0
         self._gone = False
 
     # -- from the TLS end ------------------------------------------------------------------------
@@ -72,9 +73,12 @@ class Client:
         if not self._gone and not self._hub.mute:
             self.far_end.send(data)
 
+    # Sent when the hub has thought about it, and about all that came before.
     def _answer(self, data):
-        if self._hub.delay_ms:
-            self._hub.clock.after(self._hub.delay_ms, lambda: self.send(data))
+        clock = self._hub.clock
+        self._ready_ms = max(self._ready_ms, clock.now_ms + self._hub.delay_ms)
+        if self._ready_ms > clock.now_ms:
+            clock.after(self._ready_ms - clock.now_ms, lambda: self.send(data))
         else:
             self.send(data)
 
@@ -94,7 +98,7 @@ class Client:
             session.last_id += 1
             again = codec.publish(topic, payload, qos, session.last_id, dup=True)
             session.unacked[session.last_id] = qos, again
-        self.send(codec.publish(topic, payload, qos, session.last_id))
+        self._answer(codec.publish(topic, payload, qos, session.last_id))
 
     @property
     def unacknowledged(self):

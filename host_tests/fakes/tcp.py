@@ -76,6 +76,8 @@ class _Way:
     def _deliver(self, arriving_len):
         taken_len = min(arriving_len, self.receiver.room())
         self._shut = taken_len < arriving_len
+        if self._shut:
+            self._net.clock.after(_AGAIN_MS, self.has_room)  # the window is probed, in case nobody tells
         if taken_len:
             data = bytes(self.waiting[:taken_len])
             del self.waiting[:taken_len]
