@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
-	@echo 'ARGS="..." is handed on to demo, run, hub, size, bench and wear; `make hub ARGS=--help` tells what they take.'
+	@echo 'ARGS="..." is handed on to demo, simulate, run, hub, size, bench and wear; `make hub ARGS=--help` tells what they take.'
 
 setup: ## make this machine ready; at once when it is
 	@"$(PYTHON)" tools/setup_desk.py
@@ -30,6 +30,10 @@ system: setup ## the tests with real MicroPython, brokers and certificates
 
 long: setup ## 10,000 messages of each QoS over 50 cuts, 1,000 connections: takes minutes
 	$(BIN)/python -m pytest -s --long host_tests/system/test_long_run.py
+
+SEEDS ?= 200
+simulate: setup ## years of bad weather in virtual time: make simulate SEEDS=200, or ARGS="--seed N", ARGS="--plan FILE"
+	@$(BIN)/python -m host_tests.simulation --seeds $(SEEDS) $(ARGS)
 
 run: config-is-given setup ## run a node on this desk: make run CONFIG=config.json
 	@$(BIN)/hublink run "$(CONFIG)" $(ARGS)
@@ -63,4 +67,4 @@ distclean: clean ## remove what set-up made, too
 config-is-given:
 	@test -n "$(CONFIG)" || { echo "make run: say which node to run: make run CONFIG=path/to/config.json" >&2; exit 2; }
 
-.PHONY: help setup demo test lint unit micropython system long run hub size bench wear lock clean distclean config-is-given
+.PHONY: help setup demo test lint unit micropython system long simulate run hub size bench wear lock clean distclean config-is-given

@@ -1,0 +1,247 @@
+"""What must hold whatever the weather: looked at every few seconds of virtual time, and at the end.
+
+What does not hold is a WorldError, so that the firmware cannot swallow it; its first word names the rule.
+"""
+
+import importlib
+import json
+import re
+
+from host_tests.fakes.certificates import DEVICE
+from host_tests.fakes.clock import WorldError
+
+from .traffic import UP
+
+EVERY_MS = 5000
+ONLINE_WITHIN_MS = 90_000  # after the weather has cleared
+# The longest that one call may take, ms; a call of another kind is a surprise.
+CALL_MAX_MS = {
+    "poll": 1000,
+    "sleep": 1000,
+    "TLS handshake": 2000,
+    "gc.collect": 100,
+    "WLAN.active": 1000,
+    "WLAN.deinit": 1000,
+    "flash": 1000,
+    "write": 1000,
+}
+# Full jitter may make one wait short; so many in a row it cannot (chance: 5e-9).
+_WAITS, _WAITS_MIN_MS = 14, 16_000
+_STABLE_MS = 60_000
+_TURN_MS = 6500  # a turn of the loop, slow sensor and handshake: waits count from its beginning
+_ADDRESSES_MAX = 2  # of the hub: one attempt may knock at each
+_NAMES_MAX = 4  # ever looked up
+_CONTROL_MAX_LEN = 2048  # of TLS and MQTT beside messages, in the TCP send buffer
+_DOWN = re.compile(r"link \w+ -> DOWN: .*; again in (\d+) ms")
+
+
+def require(holds, rule, text):
+    """Ends the run unless it holds. rule: one or two words."""
+    if not holds:
+        raise WorldError(f"{rule}: {text}")
+
+
+class Watch:
+    """Looks on. scene: a `simulate.Scene`."""
+
+    def __init__(self, scene):
+        self._scene = scene
+        self._status = f"{DEVICE}/status"
+        self._over = False
+        self._read = 0  # of hub.received
+        self._last = {}  # topic -> (boot, number) of the newest first delivery
+        self._arrived = {}  # (topic, boot) -> numbers
+        self._once = set()  # (topic, boot, number, session) of QoS 2
+        self._lines = 0  # of the log, read
+        self._failed_count = None  # of the link, when the calm had lasted
+        self.booted()
+
+    def booted(self):
+        """The device has started."""
+        self._dropped = 0, {}  # how many the device counts, when that changed last; what was made by then
+        self._waits_ms = []  # before the last tries to connect
+        self._delay = None  # (ms when the link went down, delay in ms)
+        self._online_ms = None
+        self._tried_ms = self._scene.clock.now_ms
+
+    def look(self):
+        """Checks everything, now and every few seconds until `nothing_lost`."""
+        if self._over:
+            return
+        self._messages()
+        self._drops()
+        self._log()
+        self._hub_side()
+        self._calls()
+        if self._scene.node:
+            self._bounds()
+            self._online()
+            self._presence()
+        self._scene.clock.after(EVERY_MS, self.look)
+
+    # -- messages ------------------------------------------------------------------------------------
+
+    def _messages(self):
+        received = self._scene.hub.received
+        for arrival in received[self._read :]:
+            if arrival.topic != self._status:
+                self._message(arrival, *_boot_and_number(arrival))
+        self._read = len(received)
+
+    def _message(self, arrival, boot, number):
+        topic, qos = arrival.topic, arrival.qos
+        numbers = self._arrived.setdefault((topic, boot), set())
+        if number in numbers:
+            require(qos, "twice", f"{topic} {boot}/{number} of QoS 0")
+        else:
+            last = self._last.get(topic, (0, 0))
+            require((boot, number) > last, "order", f"{topic}: {boot}/{number} came first after {last}")
+            self._last[topic] = boot, number
+            numbers.add(number)
+        if qos == 2:
+            key = topic, boot, number, arrival.session
+            require(key not in self._once, "twice", f"{topic} {boot}/{number} of QoS 2, in one session")
+            self._once.add(key)
+        if topic.startswith(UP):
+            require(topic == f"{UP}/{qos}", "qos", f"{topic} arrived with QoS {qos}")
+
+    # (topic, boot) -> how many messages of QoS 1 and 2 were made since the last start.
+    def _made(self):
+        scene = self._scene
+        made = {(topic, scene.traffic.boot): count for topic, count in scene.traffic.made.items()}
+        made.pop((f"{UP}/0", scene.traffic.boot), None)
+        if 0 not in scene.plan.qos:
+            telemetry = scene.node._telemetry
+            made[f"{DEVICE}/telemetry", telemetry.boot] = telemetry.seq
+        return made
+
+    def _drops(self):
+        if self._scene.node and self._scene.node._outbox.dropped != self._dropped[0]:
+            self._dropped = self._scene.node._outbox.dropped, self._made()
+
+    def nothing_lost(self):
+        """At the end: what was made since the last start, of QoS 1 and 2, arrived, or was counted as dropped.
+
+        The oldest are dropped: nothing is missing of what was made after the last that was counted. (One
+        that was dropped may have arrived: only its acknowledgement was missing.)
+        """
+        self._over = True  # a node that is closed is not online
+        self._messages()
+        self._drops()
+        waiting = self._scene.node._outbox.count
+        require(not waiting, "lost", f"{waiting} messages still wait, a minute after the last was made")
+        missing = 0
+        dropped, old = self._dropped
+        for key, count in self._made().items():
+            numbers = set(range(1, count + 1)) - self._arrived.get(key, set())
+            missing += len(numbers)
+            young = [number for number in numbers if number > old.get(key, 0)]
+            require(not young, "lost", f"{key}: {sorted(young)[:5]}, which were not dropped")
+        require(missing <= dropped, "lost", f"{missing} messages, {dropped} were counted as dropped")
+        traffic = self._scene.traffic
+        for qos, number, session in traffic.published:
+            if qos and session == self._scene.hub.sessions:
+                require(number in traffic.heard[qos], "lost", f"message {number} of QoS {qos} from the hub")
+
+    # -- the hub's side ------------------------------------------------------------------------------
+
+    def _hub_side(self):
+        scene = self._scene
+        violations = scene.hub.violations + scene.impostor.violations
+        require(not violations, "protocol", str(violations))
+        good = {scene.good_certificate}
+        require(scene.hub.trusted <= good, "unverified", f"handshakes with {scene.hub.trusted - good}")
+        require(not scene.impostor.trusted, "unverified", "a handshake with an impostor")
+
+    # What the hub says of the device is what it can know: a will follows every lost connection.
+    def _presence(self):
+        hub = self._scene.hub
+        says_online = hub.retained.get(self._status, b"").startswith(b'{"online": true')
+        if says_online and not hub.clients:
+            require(hub.forgot, "presence", "the status says online, and nobody is connected")
+        if self._calm_for_ms() >= ONLINE_WITHIN_MS:
+            require(says_online, "presence", "the device is online, and its status says otherwise")
+
+    def _calm_for_ms(self):
+        since_ms = self._scene.weather.calm_ms
+        return self._scene.clock.now_ms - since_ms if since_ms is not None else -1
+
+    # -- the device's side -----------------------------------------------------------------------------
+
+    def _online(self):
+        scene = self._scene
+        if self._calm_for_ms() < ONLINE_WITHIN_MS:
+            self._failed_count = None
+            return
+        link = scene.node.uplink.link
+        connected = scene.online() and scene.hub.clients
+        require(connected, "online", f"not 90 s after the weather cleared: {link.reason}")
+        if self._failed_count is None:
+            self._failed_count = link.failed_count
+        same = link.failed_count == self._failed_count
+        require(same, "online", f"the connection was lost in calm weather: {link.reason}")
+
+    def _calls(self):
+        for kind, ms in self._scene.clock.longest_ms.items():
+            require(ms <= CALL_MAX_MS.get(kind, 0), "slow call", f"{kind} took {ms} ms")
+
+    def _bounds(self):
+        node, scene = self._scene.node, self._scene
+        session, outbox = node.uplink.session, node._outbox
+        require(session.in_flight <= scene.plan.window, "bounds", f"{session.in_flight} in flight")
+        require(0 <= outbox.used_len <= len(outbox.buf), "bounds", f"outbox uses {outbox.used_len} bytes")
+        require(outbox.count >= outbox.waiting >= 0, "bounds", f"{outbox.waiting} of {outbox.count} wait")
+        require(len(node._troubles) <= 16, "bounds", f"{len(node._troubles)} kinds of trouble")
+        names = node.uplink._resolver._cache
+        require(len(names) <= _NAMES_MAX, "bounds", f"{len(names)} names in the cache")
+        limit_len = scene.unacked_max_len + _CONTROL_MAX_LEN
+        for sock in scene.device.stack.sockets:
+            waiting_len = len(sock._connection.to_host.waiting) if sock._connection else 0
+            require(waiting_len <= limit_len, "bounds", f"{waiting_len} bytes in the TCP send buffer")
+
+    # -- the backoff -----------------------------------------------------------------------------------
+
+    def _log(self):
+        lines = self._scene.lines
+        for ms, line in lines[self._lines :]:
+            down = _DOWN.search(line)
+            if down:
+                self._went_down(ms, int(down[1]))
+            elif "DOWN -> WIFI" in line:
+                self._tries(ms)
+            elif "-> ONLINE" in line:
+                self._online_ms = ms
+        self._lines = len(lines)
+
+    def _went_down(self, ms, delay_ms):
+        if self._online_ms is not None and ms - self._online_ms >= _STABLE_MS:
+            self._waits_ms.clear()
+        self._online_ms = None
+        self._delay = ms, delay_ms
+        knocks = [at_ms for at_ms in self._scene.net.connects_ms if self._tried_ms <= at_ms <= ms]
+        require(len(knocks) <= _ADDRESSES_MAX, "backoff", f"{len(knocks)} connections in one attempt")
+
+    def _tries(self, ms):
+        self._tried_ms = ms
+        self._scene.net.connects_ms = [at_ms for at_ms in self._scene.net.connects_ms if at_ms >= ms]
+        if self._delay is None:
+            return
+        waited_ms = ms - self._delay[0]
+        enough = waited_ms + _TURN_MS >= self._delay[1]
+        require(enough, "backoff", f"waited {waited_ms} ms of {self._delay[1]}")
+        self._waits_ms = [*self._waits_ms[1 - _WAITS :], waited_ms]
+        enough = len(self._waits_ms) < _WAITS or sum(self._waits_ms) >= _WAITS_MIN_MS
+        require(enough, "backoff", f"{_WAITS} tries in a row within {sum(self._waits_ms)} ms")
+
+
+def _boot_and_number(arrival):
+    if arrival.topic.startswith(UP):
+        boot, number, _ = arrival.payload.split(b" ", 2)
+        return int(boot), int(number)
+    message = json.loads(arrival.payload)
+    return message["boot"], message["seq"]
+
+
+def unacked_max_len():
+    """How many bytes the board of the moment lets be unacknowledged."""
+    return importlib.import_module("board").UNACKED_MAX_LEN
