@@ -172,6 +172,7 @@ class DeviceSocket(Stream):
             return None
         self._stack.find_room(way, taken_len)
         way.send(view[:taken_len])
+        self._stack.most_unsent_len = max(self._stack.most_unsent_len, len(way.waiting))
         return taken_len
 
     # platform-facts 2.4: rp2 IN|OUT after FIN, IN|OUT|ERR|HUP after RST; esp32 never says ERR.
@@ -202,6 +203,7 @@ class Stack:
     Attributes:
         sockets: open ones.
         most_streams, most_datagrams: how many were open at a time, at most.
+        most_unsent_len: how many bytes were in one TCP send buffer, at most.
         full: there is no memory for another socket.
     """
 
@@ -211,7 +213,7 @@ class Stack:
         self.net = net
         self.limits = limits
         self.sockets = []
-        self.most_streams = self.most_datagrams = 0
+        self.most_streams = self.most_datagrams = self.most_unsent_len = 0
         self.full = False
         self._lingering = 0
 

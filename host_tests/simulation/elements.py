@@ -75,7 +75,7 @@ def _hub_off(world, how):
 
 def _names_lie(world, lie):
     addresses, world.dns.ttl_s = lie
-    world.dns.names[NAME] = list(addresses)
+    world.dns.names[NAME] = addresses
 
 
 # what: None, or what is wrong with it.
@@ -158,10 +158,10 @@ ELEMENTS = {
     "dns": Spell(_sets("dns.mode"), "answer", DNS),
     "dns lies": Spell(
         _names_lie,
-        ((ADDRESS,), 300),
+        [[ADDRESS], 300],
         (
-            *(((ip,), ttl_s) for ip in (IMPOSTOR_ADDRESS, NOBODYS_ADDRESS) for ttl_s in (60, _DAY_S)),
-            ((NOBODYS_ADDRESS, ADDRESS), 300),
+            *([[ip], ttl_s] for ip in (IMPOSTOR_ADDRESS, NOBODYS_ADDRESS) for ttl_s in (60, _DAY_S)),
+            [[NOBODYS_ADDRESS, ADDRESS], 300],
         ),
         900,
     ),
@@ -201,6 +201,6 @@ ELEMENTS = {
     "hang": Stroke(lambda world, _: world.traffic.hang()),
     "burst": Stroke(lambda world, n: world.traffic.burst(n), (5, 20, 60)),
     # -- what the hub says
-    "down": Stroke(_publish, tuple((qos, times) for qos in (0, 1, 2) for times in (1, 3, 8))),
+    "down": Stroke(_publish, tuple([qos, times] for qos in (0, 1, 2) for times in (1, 3, 8))),
     "oversized": Stroke(lambda world, qos: world.hub.publish("down/long", b"x" * 5000, qos), (0, 1, 2)),
 }

@@ -31,7 +31,7 @@ _STABLE_MS = 60_000
 _TURN_MS = 6500  # a turn of the loop, slow sensor and handshake: waits count from its beginning
 _ADDRESSES_MAX = 2  # of the hub: one attempt may knock at each
 _NAMES_MAX = 4  # ever looked up
-_CONTROL_MAX_LEN = 2048  # of TLS and MQTT beside messages, in the TCP send buffer
+_CONTROL_MAX_LEN = 1300  # of handshake, CONNECT and acknowledgements beside messages, in the send buffer
 _DOWN = re.compile(r"link \w+ -> DOWN: .*; again in (\d+) ms")
 
 
@@ -195,9 +195,8 @@ class Watch:
         names = node.uplink._resolver._cache
         require(len(names) <= _NAMES_MAX, "bounds", f"{len(names)} names in the cache")
         limit_len = scene.unacked_max_len + _CONTROL_MAX_LEN
-        for sock in scene.device.stack.sockets:
-            waiting_len = len(sock._connection.to_host.waiting) if sock._connection else 0
-            require(waiting_len <= limit_len, "bounds", f"{waiting_len} bytes in the TCP send buffer")
+        unsent_len = scene.device.stack.most_unsent_len
+        require(unsent_len <= limit_len, "bounds", f"{unsent_len} bytes in the TCP send buffer")
 
     # -- the backoff -----------------------------------------------------------------------------------
 
