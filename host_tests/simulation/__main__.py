@@ -8,15 +8,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from .forecast import forecast
+from .plan import Plan
 from .shrink import shrink
 from .simulate import simulate
 
 
 def main(arguments=None):
+    """Runs what the arguments ask for, and prints what came of it. Returns the exit code."""
     options = _options(arguments)
     if options.plan:
-        from .plan import Plan
-
         plans = [Plan.from_json(Path(options.plan).read_text("utf-8"))]
     elif options.seed is not None:
         plans = [forecast(options.seed)]

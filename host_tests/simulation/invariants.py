@@ -122,6 +122,9 @@ class Watch:
     def nothing_lost(self):
         """At the end: what was made since the last start, of QoS 1 and 2, arrived, or was counted as dropped.
 
+        What was only in RAM is gone with the power; what an outbox on flash holds is to be added here, over
+        all starts.
+
         The oldest are dropped: nothing is missing of what was made after the last that was counted. (One
         that was dropped may have arrived: only its acknowledgement was missing.)
         """
