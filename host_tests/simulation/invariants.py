@@ -92,7 +92,8 @@ class Watch:
         topic, qos = arrival.topic, arrival.qos
         numbers = self._arrived.setdefault((topic, boot), set())
         if number in numbers:
-            require(qos, "twice", f"{topic} {boot}/{number} of QoS 0")
+            again = boot < self._scene.traffic.boot  # from flash, after a start
+            require(qos or again, "twice", f"{topic} {boot}/{number} of QoS 0")
         else:
             last = self._last.get(topic, (0, 0))
             require((boot, number) > last, "order", f"{topic}: {boot}/{number} came first after {last}")
@@ -116,8 +117,9 @@ class Watch:
         return made
 
     def _drops(self):
-        if self._scene.node and self._scene.node._outbox.dropped != self._dropped[0]:
-            self._dropped = self._scene.node._outbox.dropped, self._made()
+        dropped = sum(self._scene.node._spool.lost.values()) if self._scene.node else self._dropped[0]
+        if dropped != self._dropped[0]:
+            self._dropped = dropped, self._made()
 
     def nothing_lost(self):
         """At the end: what was made since the last start, of QoS 1 and 2, arrived, or was counted as dropped.
@@ -131,7 +133,7 @@ class Watch:
         self._over = True  # a node that is closed is not online
         self._messages()
         self._drops()
-        waiting = self._scene.node._outbox.count
+        waiting = self._scene.node._outbox.count + self._scene.node._spool.waiting()
         require(not waiting, "lost", f"{waiting} messages still wait, a minute after the last was made")
         missing = 0
         dropped, old = self._dropped
