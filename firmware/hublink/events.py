@@ -1,5 +1,7 @@
 # What hubs report, as one record, and who wants to hear it. Pure.
 # Hubs parse into Event; bad input becomes an event of code "unparsed", never an exception.
+import json
+
 from . import limits
 
 SEVERITIES = ("debug", "info", "warning", "error")
@@ -27,6 +29,21 @@ class Event:
 def unparsed(hub, payload):
     raw = "".join([chr(b) if 32 <= b < 127 else "?" for b in payload[: limits.EVENT_TEXT_LEN]])
     return Event(hub, "warning", "unparsed", None, None, raw, None, None, raw)
+
+
+# The JSON object in a payload (bytes); an empty one if there is none.
+def fields(payload):
+    try:
+        raw = json.loads(payload)
+    except (ValueError, RuntimeError):  # no JSON; nested too deep
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+# The value of a key if it is a text, else None.
+def text(raw, key):
+    value = raw.get(key)
+    return value if isinstance(value, str) else None
 
 
 class Handlers:

@@ -1,9 +1,7 @@
 # ClearBlade IoT Core, and bridges that speak the same: fixed topics, a token for a password, gateways.
 # No client certificates, no last will, no retained messages, no QoS 2, no sessions that outlive a connection
 # (docs.clearblade.com/iotcore: requirements, publishing-over-mqtt, using gateways with the MQTT bridge).
-import json
-
-from ..events import Event, unparsed
+from ..events import Event, fields, text, unparsed
 from . import generic
 
 # gateway: the device speaks for others, and hears what goes wrong with them. A token is good for at most a
@@ -27,29 +25,20 @@ def credentials(_settings):
 
 # A message on a gateway's errors topic.
 def parse(topic, payload, name="clearblade"):
-    try:
-        raw = json.loads(payload)
-    except (ValueError, RuntimeError):  # no JSON; nested too deep
-        raw = None
-    if not isinstance(raw, dict) or not _text(raw, "error_type"):
+    raw = fields(payload)
+    if not text(raw, "error_type"):
         return unparsed(name, payload)
     return Event(
-        name, "error", raw["error_type"], "device", _text(raw, "device_id"), _text(raw, "description"),
+        name, "error", raw["error_type"], "device", text(raw, "device_id"), text(raw, "description"),
         _packet(raw), None, raw,
     )  # fmt: skip
-
-
-# The value of a key if it is a text, else None.
-def _text(raw, key):
-    value = raw.get(key)
-    return value if isinstance(value, str) else None
 
 
 # What is told of the message that caused an error: in an object of its own (captured messages), or flat
 # (documentation).
 def _info(raw):
     for each in (raw.get("mqtt_message_info"), raw.get("message_info"), raw):
-        if isinstance(each, dict) and _text(each, "message_type"):
+        if isinstance(each, dict) and text(each, "message_type"):
             return each
     return None
 
@@ -58,7 +47,7 @@ def _packet(raw):
     of = _info(raw)
     if not of:
         return None
-    return "%s topic: %s id: %s" % (of["message_type"], _text(of, "topic") or "", of.get("packet_id", 0))
+    return "%s topic: %s id: %s" % (of["message_type"], text(of, "topic") or "", of.get("packet_id", 0))
 
 
 class Hub(generic.Hub):

@@ -1,8 +1,6 @@
 # Scaleway IoT Hub: topics are free, its Hub Events arrive under a prefix of their own
 # (scaleway/docs-content pages/iot-hub: devices.mdx, hubs.mdx, how-to/understand-event-messages.mdx).
-import json
-
-from ..events import Event, unparsed
+from ..events import Event, fields, text, unparsed
 from . import generic
 
 FIELDS = generic.TOPICS + (
@@ -58,16 +56,13 @@ def credentials(settings):
 # A Hub Event. Severity: the payload's word; else the topic's, which has it first or last of the levels
 # behind the prefix.
 def parse(topic, payload, prefix=_PREFIX):
-    try:
-        raw = json.loads(payload)
-    except (ValueError, RuntimeError):  # no JSON; nested too deep
-        raw = None
-    if not isinstance(raw, dict) or _text(raw, "msg") is None or _text(raw, "object-id") is None:
+    raw = fields(payload)
+    if text(raw, "msg") is None or text(raw, "object-id") is None:
         return unparsed("scaleway", payload)
     levels = topic[len(prefix) :].decode().split("/")
     return Event(
-        "scaleway", _severity(raw, levels), _code(raw["msg"]), _text(raw, "object-type"), raw["object-id"],
-        raw["msg"], _text(raw, "packet"), _text(raw, "time"), raw,
+        "scaleway", _severity(raw, levels), _code(raw["msg"]), text(raw, "object-type"), raw["object-id"],
+        raw["msg"], text(raw, "packet"), text(raw, "time"), raw,
     )  # fmt: skip
 
 
@@ -104,12 +99,6 @@ class Hub(generic.Hub):
         return event.message[len(_DENIED_TEXT) :].strip(" []").encode() or 0
 
 
-# The value of a key if it is a text, else None.
-def _text(raw, key):
-    value = raw.get(key)
-    return value if isinstance(value, str) else None
-
-
 def _code(message):
     for start, code in _CODES:
         if message.startswith(start):
@@ -118,7 +107,7 @@ def _code(message):
 
 
 def _severity(raw, levels):
-    for word in [_text(raw, "severity")] + levels:
+    for word in [text(raw, "severity")] + levels:
         if word in _SEVERITIES:
             return _SEVERITIES[word]
     return "error"
