@@ -26,7 +26,7 @@ class Stream:
     def __init__(self):
         self._raw = None
         self._io = None  # what is read and written: the TLS socket, or the raw one
-        self._poll = None
+        self._poll = self._poll_write = None
         self.io_write = self._io_readinto = _gone  # its methods: looking them up costs time
         self.error = None
 
@@ -53,7 +53,7 @@ class Stream:
     def connected(self):
         if self.error:
             return FAILED
-        for event in self._poll.ipoll(0):
+        for event in self._poll_write.ipoll(0):
             # No port has getsockopt, so a refusal shows as an error flag here or at the first write.
             if event[1] & (select.POLLERR | select.POLLHUP):
                 self.failed(OSError(errno.ECONNREFUSED))
@@ -93,15 +93,12 @@ class Stream:
 
     # Sleeps until there is something to read (or room to write, when writing) or wait_ms are over.
     def wait(self, wait_ms, writing):
-        if writing != self._writing:  # modify() allocates
-            self._writing = writing
-            self._poll.modify(self._io, select.POLLIN | (select.POLLOUT if writing else 0))
-        for _ in self._poll.ipoll(wait_ms):
+        for _ in (self._poll_write if writing else self._poll).ipoll(wait_ms):
             return
 
     def close(self):
         io, raw = self._io, self._raw
-        self._io = self._raw = self._poll = None
+        self._io = self._raw = self._poll = self._poll_write = None
         self.io_write = self._io_readinto = _gone
         for each in (io, raw):
             if each is not None:
@@ -120,9 +117,11 @@ class Stream:
     def _watch(self):
         self.io_write = self._io.write
         self._io_readinto = self._io.readinto
+        # Two, because modify() takes heap where objects lie at addresses that are no small integers.
         self._poll = select.poll()
-        self._poll.register(self._io, select.POLLIN | select.POLLOUT)
-        self._writing = True
+        self._poll.register(self._io, select.POLLIN)
+        self._poll_write = select.poll()
+        self._poll_write.register(self._io, select.POLLIN | select.POLLOUT)
 
     # The first error is the one that counts: later ones follow from it.
     def failed(self, e):
