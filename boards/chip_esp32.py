@@ -1,5 +1,8 @@
 # What the ESP32 boards share. A board's board.py takes all of it and adds its own figures.
 # Sources: platform-facts sections 1.3, 2.2, 2.3, 3.2, 4 and 6.1.
+import struct
+
+import esp32
 import machine
 import network
 
@@ -11,7 +14,11 @@ TLS_IN_HEAP = False  # TLS takes its memory from ESP-IDF's heap
 TLS_RESERVE = ()
 UNACKED_MAX_LEN = 5744  # lwIP's send buffer
 
-_MAINTENANCE = b"hublink maintenance"  # in RTC memory, which survives all but power loss and EN
+# RTC memory, which survives all but power loss and EN: our mark, two numbers kept, the flag of maintenance.
+_MARK = b"hublink:"
+_memory = bytearray(machine.RTC().memory())
+if _memory[:8] != _MARK:
+    _memory = bytearray(_MARK + bytes(9))
 
 
 def prepare_radio(hostname, country):
@@ -59,11 +66,27 @@ def reset():
 
 
 def maintenance():
-    return machine.RTC().memory() == _MAINTENANCE
+    return _memory[16] > 0
 
 
 def set_maintenance(on):
-    machine.RTC().memory(_MAINTENANCE if on else b"")
+    _memory[16] = on
+    machine.RTC().memory(_memory)
+
+
+# Two numbers below 2**32 that a reset leaves alone; (0, 0) after power loss.
+def kept():
+    return struct.unpack_from("<II", _memory, 8)
+
+
+def keep(a, b):
+    struct.pack_into("<II", _memory, 8, a, b)
+    machine.RTC().memory(_memory)
+
+
+# In the heap of ESP-IDF, which TLS takes its memory from.
+def largest_block():
+    return max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
 
 
 def reset_cause():

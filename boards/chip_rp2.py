@@ -13,6 +13,7 @@ TLS_RESERVE = (17000, 4600)
 UNACKED_MAX_LEN = 2048
 
 # Watchdog scratch registers survive every reset but power loss; 0-3 and 5-7 are free for programs.
+_KEPT_AT = 0  # and 1
 _MAINTENANCE_AT = 2
 _MAINTENANCE = 0x68756221
 # The SDK marks a watchdog that a program started; machine.reset() clears the mark (pico-sdk watchdog.c).
@@ -73,6 +74,21 @@ def maintenance():
 
 def set_maintenance(on):
     machine.mem32[_scratch(_MAINTENANCE_AT)] = _MAINTENANCE if on else 0
+
+
+# Two numbers below 2**32 that a reset leaves alone; (0, 0) after power loss.
+def kept():
+    return machine.mem32[_scratch(_KEPT_AT)], machine.mem32[_scratch(_KEPT_AT + 1)]
+
+
+def keep(a, b):
+    machine.mem32[_scratch(_KEPT_AT)] = a
+    machine.mem32[_scratch(_KEPT_AT + 1)] = b
+
+
+# The heap's largest free block; the port does not tell.
+def largest_block():
+    return None
 
 
 # machine.reset() goes through the watchdog too, so reset_cause() alone cannot tell (#19409).

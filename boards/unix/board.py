@@ -1,5 +1,6 @@
 # The desk as a board: MicroPython's unix port or CPython, run by `hublink run`, which plays the
-# hardware: it enforces the watchdog from outside the process and restarts it after a reset.
+# hardware: it enforces the watchdog from outside the process, restarts it after a reset, and remembers two
+# numbers meanwhile.
 import os
 import sys
 
@@ -15,6 +16,8 @@ UNACKED_MAX_LEN = 2048  # the Pico W's
 
 _MAINTENANCE = "maintenance.flag"
 _EXIT_RESET = 75  # what `hublink run` takes for machine.reset()
+_path = os.getenv("HUBLINK_WATCHDOG")
+_pipe = open(_path, "wb", 0) if _path else None
 
 
 class _Wlan:
@@ -88,24 +91,30 @@ def set_rtc(_unix_s):
     return False
 
 
+# Outside `hublink run` nobody listens: nothing bites, and nothing is kept.
+def _tell(data):
+    if _pipe:
+        _pipe.write(data)
+
+
 class _Watchdog:
-    def __init__(self, path, timeout_ms):
-        self._pipe = open(path, "wb", 0)
-        self._pipe.write(b"start %d\n" % timeout_ms)
-
     def feed(self):
-        self._pipe.write(b".")
+        _tell(b".")
 
 
-class _NoWatchdog:
-    def feed(self):
-        pass
-
-
-# Outside `hublink run` nobody listens, and nothing bites.
 def watchdog(timeout_ms):
-    path = os.getenv("HUBLINK_WATCHDOG")
-    return _Watchdog(path, timeout_ms) if path else _NoWatchdog()
+    _tell(b"start %d\n" % timeout_ms)
+    return _Watchdog()
+
+
+# Two numbers below 2**32 that a reset leaves alone; (0, 0) after power loss.
+def kept():
+    a, b = (os.getenv("HUBLINK_KEPT") or "0 0").split()
+    return int(a), int(b)
+
+
+def keep(a, b):
+    _tell(b"keep %d %d\n" % (a, b))
 
 
 def reset():
@@ -128,4 +137,9 @@ def set_maintenance(on):
 
 
 def temperature_c():
+    return None
+
+
+# The heap's largest free block; the port does not tell.
+def largest_block():
     return None

@@ -5,6 +5,8 @@ What survives a reset is in `Memory`; everything else is made anew at every boot
 
 import io
 import os
+import traceback
+from functools import partial
 from types import SimpleNamespace
 
 from host_tests.shim import world as shim
@@ -43,6 +45,7 @@ class Memory:
     def __init__(self):
         self.words = Words()
         self.rtc = b""
+        self.kept = "0 0"  # by `hublink run`, for boards/unix
 
 
 class Device(shim.World):
@@ -50,6 +53,7 @@ class Device(shim.World):
 
     Attributes:
         stack: its IP stack; heap_free: bytes of the Python heap.
+        flash_writes: how many files were opened to be written.
         on_fed: called whenever the watchdog was fed, that is once a turn of the loop.
     """
 
@@ -59,6 +63,7 @@ class Device(shim.World):
         self.limits = net.port
         self.stack = Stack(self, net, self.limits)
         self.on_fed = lambda: None
+        self.flash_writes = 0
         self.rtc_memory = memory.rtc
         self._memory = memory
         self._cause = cause
@@ -124,7 +129,7 @@ class Device(shim.World):
         table["tls"] = tls_module(side)
         table["network"] = network_module(self.port, radio, self.clock, self.limits)
         table["gc"].collect = lambda: self.clock.busy("gc.collect", self.limits.collect_ms)
-        table["sys"].print_exception = lambda error: print_line(f"{type(error).__name__}: {error}")
+        table["sys"].print_exception = partial(_print_exception, print_line)
         self._change_machine(table["machine"])
         self._change_os(table["os"], entropy, radio)
         return table
@@ -165,7 +170,7 @@ class Device(shim.World):
         if self.port == "unix":
             module.stat = stat_with_radio
             names = {"HUBLINK_WATCHDOG": _WATCHDOG_PIPE, "HUBLINK_WIFI_DOWN": _WIFI_DOWN}
-            names["HUBLINK_RESET_CAUSE"] = self._cause
+            names |= {"HUBLINK_RESET_CAUSE": self._cause, "HUBLINK_KEPT": self._memory.kept}
             module.getenv = names.get
 
     # The unix board's watchdog listens at the other end of a pipe.
@@ -174,6 +179,7 @@ class Device(shim.World):
             return SimpleNamespace(write=self._watchdog_says)
         if name == _NAME_SERVERS:
             return io.StringIO(f"nameserver {GATEWAY}\n")
+        self.flash_writes += mode[0] in "wa"
         try:
             return open(name, mode, encoding=None if "b" in mode else "utf-8")
         except OSError as error:
@@ -184,8 +190,18 @@ class Device(shim.World):
             self.feed_watchdog()
         elif data.startswith(b"start "):
             self.arm_watchdog(int(data[6:]))
+        elif data.startswith(b"keep "):
+            self._memory.kept = data[5:-1].decode()
         else:
             raise WorldError(f"the watchdog's pipe got {data!r}")
+
+
+# To the console one line, to a file all of it.
+def _print_exception(print_line, error, file=None):
+    if file:
+        traceback.print_exception(error, file=file)
+    else:
+        print_line(f"{type(error).__name__}: {error}")
 
 
 def change_folder(folder):

@@ -271,7 +271,7 @@ def test_what_the_watchdog_cannot_read_is_told(board):
     assert "stop it" in told and "start 0" in told
 
 
-WORDS = b"...start 5000\n..start 700\n...."
+WORDS = b"...start 5000\n..keep 0 4294967295\nstart 700\n.keep 12 34\n..."
 
 
 @pytest.mark.parametrize("piece_len", [1, 2, 3, 7, len(WORDS)])
@@ -281,11 +281,14 @@ def test_watchdog_understands_any_pieces(piece_len):
     for now_s, at in enumerate(range(0, len(WORDS), piece_len)):
         assert watchdog.hear(WORDS[at : at + piece_len], now_s) == b""
     assert watchdog.timeout_ms == 700
+    assert watchdog.kept == "12 34"
     assert watchdog.left_s(now_s) == pytest.approx(0.7)
     assert watchdog.left_s(now_s + 1) == pytest.approx(-0.3)
 
 
-@pytest.mark.parametrize("rubbish", [b"start\n", b"start -1\n", b"start 9999999999\n", b"\0\n", b"x" * 100])
+@pytest.mark.parametrize(
+    "rubbish", [b"start\n", b"start -1\n", b"start 9999999999\n", b"keep 1\n", b"\0\n", b"x" * 100]
+)
 def test_watchdog_skips_rubbish(rubbish):
     watchdog = _Watchdog()
     assert watchdog.hear(rubbish + b"start 100\n" * (rubbish[-1:] == b"\n"), 0) == rubbish

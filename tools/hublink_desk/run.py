@@ -36,6 +36,7 @@ _READ_MAX_LEN = 64 * 1024
 _LINE_MAX_LEN = 64 * 1024  # longer lines are cut
 _LINES_KEPT = 50_000  # at least; bounded, so that a board may run for weeks
 _LINES_QUOTED = 20
+_NOTHING_KEPT = "0 0"  # the two numbers that a reset leaves alone, after power loss
 _HEAP = re.compile(r"[1-9][0-9]*[kKmM]?")
 
 
@@ -85,6 +86,7 @@ class DeskBoard:
         self._log = _Log()
         self._order = None  # "stop" or "kill"
         self._failure = None
+        self._kept = _NOTHING_KEPT
         self._is_on = False
         self._process = self._thread = None
 
@@ -121,13 +123,16 @@ class DeskBoard:
         """Switch it on; returns when the device's process exists.
 
         Args:
-            cause: what the device is told as the cause of its reset, one of CAUSES.
+            cause: what the device is told as the cause of its reset, one of CAUSES; "power_on" clears the
+                numbers that it keeps over a reset.
         """
         if self._is_on:
             raise DeskError("The board is on already.", "switch it off first")
         if cause not in CAUSES:
             raise DeskError(f"Reset cause {cause!r}: one of {', '.join(CAUSES)} is expected.")
         self._order = self._failure = self.exit_code = None
+        if cause == "power_on":
+            self._kept = _NOTHING_KEPT
         self._is_on = True
         atexit.register(self.kill)
         self._thread = threading.Thread(target=self._supervise, args=(cause,), name="DeskBoard", daemon=True)
@@ -213,8 +218,10 @@ class DeskBoard:
             why = self._accompany(device)
             device.end()
             self._hear(device.last_lines())
+            self._hear(device.hear_feeding())
         finally:
             self._process = None
+            self._kept = device.kept or self._kept
             self.exit_code = device.end()
             device.process.stdout.close()
         self._hear([f"board: {_verdict(why, self.exit_code, device.timeout_ms)}\n".encode()])
@@ -224,7 +231,8 @@ class DeskBoard:
         return subprocess.Popen(
             self._command,
             cwd=self._folder,
-            env=self._env | {"HUBLINK_WATCHDOG": watchdog_path, "HUBLINK_RESET_CAUSE": cause},
+            env=self._env
+            | {"HUBLINK_WATCHDOG": watchdog_path, "HUBLINK_RESET_CAUSE": cause, "HUBLINK_KEPT": self._kept},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,  # a board has one console
@@ -304,6 +312,10 @@ class _Device:
     def timeout_ms(self):
         return self._watchdog.timeout_ms
 
+    @property
+    def kept(self):
+        return self._watchdog.kept
+
     def is_alive(self):
         return self.process.poll() is None
 
@@ -353,13 +365,17 @@ class _Device:
 
 
 class _Watchdog:
-    """What the device writes into the FIFO: `start <timeout in ms>` and a newline, then dots, its feed."""
+    """What the device writes into the FIFO: lines `start <timeout in ms>`, then dots, its feed.
 
-    _WORD = re.compile(rb"start ([1-9][0-9]{0,8})\n|\.+")
-    _WORD_MAX_LEN = len("start 123456789\n")
+    Lines `keep <number> <number>` are for whoever remembers them over a reset.
+    """
+
+    _WORD = re.compile(rb"start ([1-9][0-9]{0,8})\n|keep ([0-9]{1,10} [0-9]{1,10})\n|\.+")
+    _WORD_MAX_LEN = len("keep 1234567890 1234567890\n")
 
     def __init__(self):
         self.timeout_ms = None
+        self.kept = None
         self._fed_s = 0.0
         self._unread = b""
 
@@ -369,7 +385,9 @@ class _Watchdog:
         rubbish = b""
         while self._unread:
             word = self._WORD.match(self._unread)
-            if word:
+            if word and word[2]:
+                self.kept = word[2].decode()
+            elif word:
                 self.timeout_ms = int(word[1]) if word[1] else self.timeout_ms
                 self._fed_s = now_s
             elif len(self._unread) < self._WORD_MAX_LEN and b"\n" not in self._unread:
