@@ -1,19 +1,10 @@
-# The program of this device. Change what it measures and how it answers the hub here.
-import gc
-
-from hublink import Node
-
-node = Node()  # reads config.json
+# Runs the program of this device, app.py. After crashes in a row it is left out, so that the device stays
+# reachable although app.py is broken (README, Safe mode).
+from hublink import start
 
 
-@node.telemetry(every_s=10)
-def memory():
-    return {"free": gc.mem_free(), "used": gc.mem_alloc()}
+def program():
+    import app  # noqa: F401
 
 
-@node.on_event(severity="error")
-def trouble(event):
-    print("the hub reports:", event)
-
-
-node.run()
+start(program)

@@ -3,6 +3,7 @@ VERSION = "0.1.0"
 
 _NAMES = {
     "Node": "node",
+    "start": "node",
     "maintenance": "device.maintenance",
     "MQTTClient": "net.mqtt",
 }

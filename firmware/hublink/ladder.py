@@ -9,6 +9,12 @@ RESTART = const(1)  # radio off, on, connect (CYW43 keeps a dead association for
 _ROUNDS = const(2)
 
 
+# Does nothing work any more, so that a reset is all that is left to try? reason: of the link's last failure.
+# With Wi-Fi up and memory to spare the trouble is behind the access point, where a reset mends nothing.
+def is_at_end(reason):
+    return reason.startswith("wifi_") or reason in ("network", "out_of_memory")
+
+
 class Ladder:
     """Order of joining tries. networks: how many are configured (>= 1)."""
 

@@ -54,6 +54,21 @@ WATCHDOG_MS = const(8388)
 # Before the reset that answers an exception nobody caught, so that its traceback can be read.
 RESET_PAUSE_MS = const(1000)
 
+# Failures in a row behind Wi-Fi, before the radio is restarted: some 20 minutes. Rarer than leaving the
+# network, because CYW43's deinit() may hang (platform-facts 3.3).
+RADIO_FAILURES = const(30)
+# Without the hub for so long, and nothing works: the board is reset. An access point that is off for a week
+# costs 28 resets, of four small writes at most; messages meanwhile cost one a minute.
+RESTART_S = const(6 * 3600)
+# A start that ran for so long was a good one, hub or no hub: two waits of the longest backoff fit.
+GOOD_S = const(60)
+# Crashes within GOOD_S in a row, before a start without user code.
+BAD_BOOTS = const(5)
+# What is kept of a traceback: its end, some ten calls. In JSON at most six times as long.
+ERROR_LEN = const(512)
+# A certificate that expires is reported from then on, once a day.
+EXPIRY_DAYS = const(30)
+
 # A message that nobody acknowledges is written to flash before it has waited for this long. One write a
 # minute for ever wears a Pico W's flash out in 30 years (platform-facts 5.3).
 SPILL_MS = const(60000)

@@ -6,14 +6,46 @@ import board
 
 from . import VERSION, events, hubs, limits, link
 from .device import storage, system, vitals
+from .device.health import Health
 from .device.watchdog import Watchdog
 from .hubs import generic
 from .journal import Journal
 from .outbox import Outbox
-from .protocol import packets
+from .protocol import packets, x509
 from .spool import Spool
 from .telemetry import Telemetry
 from .uplink import Uplink
+
+_DAY_S = 86400
+
+_health = None
+
+
+# There is one start, whoever asks first.
+def _this_start():
+    global _health  # noqa: PLW0603
+    if not _health:
+        _health = Health(board, storage.Notes("hublink.notes"))
+    return _health
+
+
+def start(program):
+    """Runs program(), which makes a Node and runs it; in safe mode a Node alone, in maintenance mode none."""
+    if board.maintenance():
+        return
+    health = _this_start()
+    try:
+        if health.safe:
+            node = Node()
+            node._trouble("safe_mode")
+            node.run()
+        else:
+            program()
+    except KeyboardInterrupt:  # somebody is at the REPL
+        health.leave()
+        raise
+    except Exception as e:
+        health.crashed(e)
 
 
 class Node:
@@ -22,11 +54,9 @@ class Node:
     def __init__(self, config_name=None):
         settings, files = _configured(config_name or board.CONFIG)
         self.device = settings["device"]
-        notes = storage.Notes("hublink.notes")
-        boot = notes.values.get("boot", 0) + 1
-        notes.save(boot=boot)
+        health = self._health = _this_start()
         self.hub = hubs.module(settings["hub"]["type"]).Hub(settings["hub"], self.device)
-        self._telemetry = Telemetry(boot)
+        self._telemetry = Telemetry(health.boot)
         self._qos = settings["telemetry"]["qos"]
         self._on = {}  # what a message is (hubs/generic.py) -> the function that wants it
         self._own_s = -limits.OWN_EVENTS_S  # when the handlers last heard of an event about this device
@@ -35,10 +65,13 @@ class Node:
         self._watchdog = Watchdog(board, limits.WATCHDOG_MS)
         self._troubles = {}  # reason -> how often, since they were last sent at uptime _told_s
         self._told_s = -limits.TROUBLES_S
+        self._warned_s = -_DAY_S  # when certificates were last looked at
+        ca_day = min(map(x509.expiry_day, files["ca"]))
+        self._expiries = {"cert_days": x509.expiry_day(files["cert"] or b""), "ca_days": ca_day}  # Unix days
         self.last_event = None
         self.event_count = 0
         self.uplink = Uplink(
-            board, settings, files, self.hub, self._outbox, notes, self._message, self._trouble, _log
+            board, settings, files, self.hub, self._outbox, health.notes, self._message, self._trouble, _log
         )
         flash = settings["flash"]
         packet_max = self._outbox.packet_max()
@@ -146,10 +179,8 @@ class Node:
             if board.NEEDS_WIFI:
                 _log("stopped; the watchdog will reset the board. For a lasting REPL:")
                 _log("import hublink; hublink.maintenance(True)")
-        except Exception as e:  # nobody watches a device in the field: start again
-            system.print_exception(e)
-            system.sleep_ms(limits.RESET_PAUSE_MS)
-            board.reset()
+        except Exception as e:
+            self._health.crashed(e)
 
     async def serve(self):
         """The same loop under asyncio."""
@@ -164,6 +195,11 @@ class Node:
 
     def step(self, now_ms):
         """One turn; returns for how many ms nothing needs doing unless bytes arrive."""
+        reason = self._health.tick(self.uplink.link)
+        if reason:
+            _log("restart: " + reason)
+            self.flush()
+            self._health.restart(reason)
         idle_ms = self._measure(now_ms)
         self._keep(now_ms)
         return min(idle_ms, self.uplink.step(now_ms), limits.SOCKET_STEP_MS)
@@ -172,6 +208,7 @@ class Node:
         """Tells the hub that the device leaves on purpose, and closes the connection."""
         self.uplink.close()
         self.flush()
+        self._health.leave()
 
     def status(self):
         """Prints what the node is doing and why."""
@@ -196,8 +233,8 @@ class Node:
     # -- telemetry ---------------------------------------------------------------------------
 
     def _measure(self, now_ms):
-        if self._troubles and self.uplink.link.state == link.ONLINE:
-            self._tell_troubles()
+        if self.uplink.link.state == link.ONLINE:
+            self._report()
         idle_ms = limits.SOCKET_STEP_MS
         for schedule in self._telemetry.schedules:
             if schedule.due_in(now_ms) == 0:
@@ -214,14 +251,14 @@ class Node:
         message = self._telemetry.encode(name, data, now_s, sum(self._spool.lost.values()))
         if durable or expiry_s:
             expires_s = now_s + expiry_s if now_s and expiry_s else 0
-            return self._spool.put(topic, message, self._qos, False, expires_s, durable)
+            return self._spool.put(topic, message, self._qos or int(durable), False, expires_s, durable)
         return self.uplink.send(topic, message, self._qos)
 
-    def _sample(self, topic, name, function):
+    # True if there was something to send, and it was accepted.
+    def _sample(self, topic, name, function, durable=False):
         try:
             data = function()
-            if data is not None:
-                self._send(topic, name, data)
+            return data is not None and self._send(topic, name, data, durable)
         except MemoryError:
             system.collect()
             self._trouble("out_of_memory", name)
@@ -241,14 +278,33 @@ class Node:
         data["failed"] = self.uplink.link.failed_count
         if self._spool.lost:
             data["lost"] = self._spool.lost
+        data.update(self._certificates())
         return data
 
-    # A sensor that fails ten times a second must not send ten messages a second.
-    def _tell_troubles(self):
-        if system.uptime_s() - self._told_s >= limits.TROUBLES_S:
-            self._told_s = system.uptime_s()
+    # Days until the certificates expire, while the time is known.
+    def _certificates(self):
+        today = self.uplink.clock.now_s() // _DAY_S
+        return {name: day - today for name, day in self._expiries.items() if day and today}
+
+    # What the node has to say about itself.
+    def _report(self):
+        topic = self.hub.telemetry_topic
+        up_s = system.uptime_s()
+        crash = self._health.crash
+        if crash:  # tried once a start; on flash it stays until it is there as a message
+            self._health.crash = None
+            if self._sample(topic, "crash", lambda: crash, True):
+                self._health.told()
+        if up_s - self._warned_s >= _DAY_S:
+            self._warned_s = up_s
+            left = self._certificates()
+            if left and min(left.values()) <= limits.EXPIRY_DAYS:
+                self._trouble("certificate_expires", left)
+        # A sensor that fails ten times a second must not send ten messages a second.
+        if self._troubles and up_s - self._told_s >= limits.TROUBLES_S:
+            self._told_s = up_s
             troubles, self._troubles = self._troubles, {}
-            self._sample(self.hub.telemetry_topic, "troubles", lambda: troubles)
+            self._sample(topic, "troubles", lambda: troubles)
 
     # -- what the hub says -------------------------------------------------------------------
 

@@ -262,7 +262,7 @@ class Uplink:
             self._backoff.to_cap()
         self._failures += 1
         if self._failures % _LEAVE_AFTER == 0:
-            self.wifi.leave()
+            self.wifi.leave(self._failures % limits.RADIO_FAILURES == 0)
         return self._fail(reason, now_ms, at.detail)
 
     # -- subscriptions -----------------------------------------------------------------------

@@ -1,5 +1,5 @@
 # ladder: networks in order of preference, the radio restarted after every second round.
-from hublink.ladder import JOIN, RESTART, Ladder
+from hublink.ladder import JOIN, RESTART, Ladder, is_at_end
 
 
 def _tries(ladder, n):
@@ -40,3 +40,10 @@ def case_joining_again_and_again_never_restarts_the_radio():
     for _ in range(10):
         assert ladder.next() == (JOIN, 0)
         ladder.joined()
+
+
+def case_a_reset_is_left_to_try_where_the_device_itself_is_at_its_end():
+    for reason in ("wifi_timeout", "wifi_error", "wifi_lost", "network", "out_of_memory"):
+        assert is_at_end(reason), reason
+    for reason in ("start", "tcp_timeout", "dns_timeout", "sntp_timeout", "connection_refused", "connack_5"):
+        assert not is_at_end(reason), reason

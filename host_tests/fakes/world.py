@@ -46,6 +46,7 @@ class World:
             import. folder: its file system.
         bites: ms of each bite of the watchdog; resets: (ms, cause) of each other reset.
         lines: (ms, text) of everything the device printed.
+        flash_writes: how many files were opened to be written in all starts before this one.
         turns: how often the loop came round. entropy: f(n) -> n bytes, what os.urandom() gives.
         may_bite, may_reset: True for a test that provokes a bite of the watchdog, or a reset.
         unchecked: True for a test that breaks the rules itself.
@@ -71,12 +72,14 @@ class World:
         self.resets = []
         self.lines = []
         self.turns = 0
+        self.flash_writes = 0
         self.entropy = self.random.randbytes
         self.may_bite = self.may_reset = self.unchecked = False
         self._ticks_start_ms = ticks_start_ms
         self._memory = Memory()
         self._cause = "power_on"
         self._handle = None
+        self._main = None
         self._until = None
 
     # -- the device's life -----------------------------------------------------------------------
@@ -114,15 +117,35 @@ class World:
         Returns:
             The Node. An exception of its constructor comes out of here.
         """
-        self._shut_down()
-        self._write_config(sections)
-        self.clock.wait(self.limits.boot_ms)
-        handle = self._install()
-        handle.run(paths.FIRMWARE / "boot.py")
+        self._start(sections)
         self.node = importlib.import_module("hublink").Node()
         if program:
             program(self.node)
         return self.node
+
+    def _start(self, sections):
+        self._shut_down()
+        self._write_config(sections)
+        self.clock.wait(self.limits.boot_ms)
+        self._install().run(paths.FIRMWARE / "boot.py")
+
+    def switch_on(self, app, **sections):
+        """Starts the device: boot.py, then what main.py does at the next run(), with app() for app.py.
+
+        Args:
+            app: f() that makes a Node and runs it, or raises. In safe mode it is not called.
+            sections: as of `boot`.
+        """
+        self._start(sections)
+        node = importlib.import_module("hublink.node")
+        make = node.Node
+
+        def make_ours():
+            self.node = make()
+            return self.node
+
+        node.Node = make_ours
+        self._main = lambda: node.start(app)
 
     def soft_reset(self):
         """What Ctrl-D does: the interpreter starts anew; radio, clock and watchdog carry on."""
@@ -137,14 +160,15 @@ class World:
     def _fall(self, cause):
         self._memory = self.device.keep()
         self._cause = cause
-        self.node = None
+        self.node = self._main = None
+        self.flash_writes += self.device.flash_writes
         self.device.stack.lose_power()
         if cause != "soft_reset":
             self.radio.stop()
             self.clock.deadline_ms = NEVER
 
     def _shut_down(self):
-        if self.node:  # still running: it is switched off
+        if self.node or self._main:  # still running: it is switched off
             self._fall(self._cause)
         if self._handle:
             self._handle.uninstall()
@@ -203,12 +227,12 @@ class World:
         Raises:
             AssertionError: the device broke a rule, was reset unexpectedly, or until() did not come true.
         """
-        assert self.node, "the device is off: boot() it"
+        assert self.node or self._main, "the device is off: boot() it"
         self._until = until
         self.clock.end_ms = self.clock.now_ms + int((limit_s if until else for_s) * 1000)
         self.clock.give_up_ms = self.clock.end_ms + _GRACE_MS
         try:
-            reason = self._ended(self.node.run)
+            reason = self._ended(self.node.run if self.node else self._main)
         except WorldError as error:
             raise AssertionError(f"{error}\n{self.tail()}") from error
         finally:

@@ -7,7 +7,7 @@ from importlib.machinery import PathFinder, SourceFileLoader
 
 from hublink_desk import paths
 
-_FIRMWARE = ("hublink", "umqtt", "board", "main", "boot")
+_FIRMWARE = ("hublink", "umqtt", "board", "main", "app", "boot")
 _CHIP = "chip_"  # what boards of one chip share: boards/chip_<chip>.py
 # Old names that umqtt up to 1.3.4 uses; firmware has no business with them.
 _OLD_NAMES = {"usocket": "socket", "ustruct": "struct", "ubinascii": "binascii", "utime": "time"}

@@ -5,5 +5,6 @@ import board
 
 # Enters (True) or leaves (False) maintenance mode: keeps the flag, then resets the board.
 def maintenance(on):
+    board.keep(0, 0)  # this reset is no crash
     board.set_maintenance(on)
     board.reset()

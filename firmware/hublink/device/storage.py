@@ -2,7 +2,7 @@
 import json
 import os
 
-_NOTES_LEN = 2048
+_NOTES_LEN = 8192  # two tracebacks (limits.ERROR_LEN) fit
 
 
 # The bytes of a file of at most max_len bytes. OSError if it cannot be read or is longer.

@@ -1,5 +1,6 @@
 # Time, chance and memory as the board gives them: the only place the firmware asks for these.
 import gc
+import io
 import os
 import sys
 import time
@@ -8,6 +9,7 @@ from .. import ticks
 
 _uptime_s = 0
 _since_ms = -1
+_heap_low = 1 << 24
 
 
 # Milliseconds in the range of ticks.py, whatever the port's own period is.
@@ -39,12 +41,28 @@ def random30():
 
 # Frees what can be freed; returns the free bytes of the Python heap.
 def collect():
+    global _heap_low  # noqa: PLW0603 - there is one heap
     gc.collect()
-    return gc.mem_free()
+    free = gc.mem_free()
+    _heap_low = min(_heap_low, free)
+    return free
 
 
+# The least that was ever free after a collection, in bytes.
+def heap_low():
+    return _heap_low
+
+
+# Prints the exception with its traceback, and returns that text.
 def print_exception(e):
     sys.print_exception(e)
+    gc.collect()
+    try:
+        text = io.StringIO()
+        sys.print_exception(e, text)
+        return text.getvalue()
+    except MemoryError:
+        return repr(e)
 
 
 # Unloads a submodule that is not needed again, and frees what only it held.

@@ -74,12 +74,15 @@ class Wifi:
         return [server for server in (self._wlan.ifconfig()[3],) if server != "0.0.0.0"]
 
     # The hub has gone silent although the radio says all is well: leave, so that start() joins anew. A chip
-    # that refuses even that (EPERM from CYW43) would go on saying that it is up.
-    def leave(self):
-        try:
-            self._wlan.disconnect()
-        except OSError:
+    # that refuses even that (EPERM from CYW43) would go on saying that it is up. restart: the radio, too.
+    def leave(self, restart):
+        if not restart:
             try:
-                self._board.restart_radio(self._wlan)
+                self._wlan.disconnect()
+                return
             except OSError:
                 pass
+        try:
+            self._board.restart_radio(self._wlan)
+        except OSError:
+            pass
