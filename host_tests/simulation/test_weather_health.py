@@ -93,7 +93,7 @@ def test_exception_is_reported_with_how_the_device_was(board):
         world.run(until=world.online, limit_s=CONNECT_S)
         world.run(for_s=60)
         (crash,) = crashes(world)
-        assert crash.pop("error").endswith("KeyError: \"a bug of the user's\"\n")
+        assert crash.pop("error").endswith('KeyError: "a bug of the user\'s"\n')
         heap_low = crash.pop("heap_low")
         assert crash == {"boot": 1, "cause": "reset", "up_s": 99, "link": "ONLINE"}
         assert heap_low == world.device.heap_free

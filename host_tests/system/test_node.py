@@ -286,7 +286,7 @@ def test_run_keeps_a_node_on_the_desk_until_ctrl_c(workshop, mosquitto, interpre
     with Listener(workshop, mosquitto.port, "#") as listener:
         with subprocess.Popen([*verb, config], stdout=subprocess.PIPE, text=True) as process:
             try:
-                listener.wait(f"{NAME}/telemetry", lambda m: m["name"] == "memory")  # firmware/main.py's
+                listener.wait(f"{NAME}/telemetry", lambda m: m["name"] == "memory")  # firmware/app.py's
                 process.send_signal(signal.SIGINT)
                 output, _ = process.communicate(timeout=STEP_S)
             finally:

@@ -80,9 +80,9 @@ def test_files_that_it_names_are_there():
         assert (paths.ROOT / name).exists(), name
 
 
-def test_program_is_main_py():
+def test_program_is_app_py():
     shown = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    assert shown == (paths.FIRMWARE / "main.py").read_text("utf-8")
+    assert shown == (paths.FIRMWARE / "app.py").read_text("utf-8")
     assert sum(1 for line in shown.splitlines() if line.strip()) < 20
 
 
