@@ -85,6 +85,21 @@ def case_a_reset_reports_how_the_device_was():
     assert crash == {"boot": 1, "cause": "watchdog", "up_s": 75, "link": "HUB", "error": None}
 
 
+def case_the_state_of_the_link_is_kept_at_once():
+    device = Device()
+    health = device.start("power_on")
+    device.link.state = link.HUB
+    health.tick(device.link)  # within the first second
+    assert device.start("watchdog").crash["link"] == "HUB"
+
+
+def case_the_least_heap_is_kept_not_the_present_one():
+    device = Device()
+    system.heap_low = lambda: 4321
+    device.start("power_on")
+    assert device.start("watchdog").crash["heap_low"] == 4321
+
+
 def case_a_report_waits_until_it_was_told():
     device = Device()
     device.run(device.start("power_on"), 75)

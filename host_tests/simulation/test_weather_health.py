@@ -140,6 +140,16 @@ def test_maintenance_mode_is_no_crash(board):
         assert not crashes(world) and not world.logged("safe_mode")
 
 
+def test_maintenance_mode_leaves_the_program_out():
+    with World() as world:
+        world.may_reset = True
+        world.switch_on(counting_app)
+        world.run(for_s=10)
+        world.call(lambda: importlib.import_module("hublink").maintenance(True))
+        world.switch_on(broken_app)
+        assert world.run(for_s=10) == "returned"
+
+
 @pytest.mark.parametrize("cut_ms", [*range(0, 400, 20), *range(400, 8000, 400)])
 def test_report_arrives_although_a_reset_cuts_it_off(cut_ms):
     """Power fails once more, so long after the connection is up; what is doubled is the same message."""
