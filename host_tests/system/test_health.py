@@ -15,6 +15,7 @@ NAME = "sensor-1"
 TOPIC = f"{NAME}/telemetry"
 STEP_S = 20.0
 BAD_BOOTS = 5
+KILLS = 3
 
 
 @pytest.fixture
@@ -92,13 +93,15 @@ def test_report_arrives_although_the_power_fails_meanwhile(workshop, mosquitto, 
         node.start()
         node.wait_line("board: machine.reset\\(\\), restarting", STEP_S)
         broken.unlink()
-        for _ in range(3):
+        for _ in range(KILLS):
             node.wait_line("link HUB -> ONLINE", STEP_S)
             node.kill()
             node.start()
         listener.wait(TOPIC, lambda m: m["name"] == "counted" and m["boot"] == 5)
         wait_crash(listener)
-    assert [crash["boot"] for crash in crashes(listener)] == [1]
+    boots = [crash["boot"] for crash in crashes(listener)]
+    # Of QoS 1: a cut between its delivery and the note of that brings it again, once.
+    assert set(boots) == {1} and len(boots) <= 1 + KILLS
 
 
 def test_power_cuts_and_ctrl_c_are_no_crashes(workshop, mosquitto, config, interpreter, mpy):
