@@ -4,19 +4,19 @@ import json
 
 import board
 
-from . import VERSION, events, hubs, limits, link
+from . import VERSION, hubs, limits, link
 from .device import storage, system, vitals
 from .device.health import Health
 from .device.watchdog import Watchdog
 from .hubs import generic
+from .inbox import Inbox
 from .journal import Journal
 from .outbox import Outbox
-from .protocol import packets, x509
+from .protocol import packets
+from .reports import Reports
 from .spool import Spool
 from .telemetry import Telemetry
 from .uplink import Uplink
-
-_DAY_S = 86400
 
 _health = None
 
@@ -58,21 +58,14 @@ class Node:
         self.hub = hubs.module(settings["hub"]["type"]).Hub(settings["hub"], self.device)
         self._telemetry = Telemetry(health.boot)
         self._qos = settings["telemetry"]["qos"]
-        self._on = {}  # what a message is (hubs/generic.py) -> the function that wants it
-        self._own_s = -limits.OWN_EVENTS_S  # when the handlers last heard of an event about this device
         self._outbox = Outbox(settings["memory"]["outbox_len"])
-        self._handlers = events.Handlers()
         self._watchdog = Watchdog(board, limits.WATCHDOG_MS)
-        self._troubles = {}  # reason -> how often, since they were last sent at uptime _told_s
-        self._told_s = -limits.TROUBLES_S
-        self._warned_s = -_DAY_S  # when certificates were last looked at
-        ca_day = min(map(x509.expiry_day, files["ca"]))
-        self._expiries = {"cert_days": x509.expiry_day(files["cert"] or b""), "ca_days": ca_day}  # Unix days
-        self.last_event = None
-        self.event_count = 0
+        self.reports = Reports(health, files, _log)
+        trouble = self._trouble = self.reports.trouble
         self.uplink = Uplink(
-            board, settings, files, self.hub, self._outbox, health.notes, self._message, self._trouble, _log
+            board, settings, files, self.hub, self._outbox, health.notes, self._message, trouble, _log
         )
+        self.inbox = Inbox(self.hub, self.uplink, trouble, _log)
         flash = settings["flash"]
         packet_max = self._outbox.packet_max()
         journal = Journal(
@@ -101,19 +94,19 @@ class Node:
         """Decorator: the function is called with each Event of the hub that fits."""
 
         def add(function):
-            self._handlers.add(function, severity, code, object_id)
+            self.inbox.on_event.add(function, severity, code, object_id)
             return function
 
         return add
 
     def on_config(self, function):
         """Decorator: function(payload) is called with the configuration (bytes) that the hub has."""
-        self._on[generic.CONFIG] = function
+        self.inbox.on[generic.CONFIG] = function
         return function
 
     def on_command(self, function):
         """Decorator: function(name, payload) is called with a command (text, bytes), and may answer it."""
-        self._on[generic.COMMAND] = function
+        self.inbox.on[generic.COMMAND] = function
         return function
 
     def on(self, topic_filter, qos=0):
@@ -228,18 +221,18 @@ class Node:
         print("  messages: %d made, %d waiting, %d in flight, lost: %s" % (
             self._telemetry.seq, self._spool.waiting(), up.session.in_flight, self._spool.lost or "none",
         ))  # fmt: skip
-        print("  events: %d, last: %s" % (self.event_count, self.last_event))
+        print("  events: %d, last: %s" % (self.inbox.event_count, self.inbox.last_event))
 
     # -- telemetry ---------------------------------------------------------------------------
 
     def _measure(self, now_ms):
         if self.uplink.link.state == link.ONLINE:
-            self._report()
+            self.reports.tell(self._sample, system.uptime_s(), self.uplink.clock.now_s())
         idle_ms = limits.SOCKET_STEP_MS
         for schedule in self._telemetry.schedules:
             if schedule.due_in(now_ms) == 0:
                 schedule.done(now_ms)
-                self._sample(schedule.topic, schedule.name, schedule.function)
+                self._sample(schedule.name, schedule.function, False, schedule.topic)
             idle_ms = min(idle_ms, schedule.due_in(now_ms))
         return idle_ms
 
@@ -255,10 +248,10 @@ class Node:
         return self.uplink.send(topic, message, self._qos)
 
     # True if there was something to send, and it was accepted.
-    def _sample(self, topic, name, function, durable=False):
+    def _sample(self, name, function, durable=False, topic=None):
         try:
             data = function()
-            return data is not None and self._send(topic, name, data, durable)
+            return data is not None and self._send(topic or self.hub.telemetry_topic, name, data, durable)
         except MemoryError:
             system.collect()
             self._trouble("out_of_memory", name)
@@ -278,106 +271,20 @@ class Node:
         data["failed"] = self.uplink.link.failed_count
         if self._spool.lost:
             data["lost"] = self._spool.lost
-        data.update(self._certificates())
+        data.update(self.reports.days_left(self.uplink.clock.now_s()))
         return data
-
-    # Days until the certificates expire, while the time is known.
-    def _certificates(self):
-        today = self.uplink.clock.now_s() // _DAY_S
-        return {name: day - today for name, day in self._expiries.items() if day and today}
-
-    # What the node has to say about itself.
-    def _report(self):
-        topic = self.hub.telemetry_topic
-        up_s = system.uptime_s()
-        crash = self._health.crash
-        if crash:  # tried once a start; on flash it stays until it is there as a message
-            self._health.crash = None
-            if self._sample(topic, "crash", lambda: crash, True):
-                self._health.told()
-        if up_s - self._warned_s >= _DAY_S:
-            self._warned_s = up_s
-            left = self._certificates()
-            if left and min(left.values()) <= limits.EXPIRY_DAYS:
-                self._trouble("certificate_expires", left)
-        # A sensor that fails ten times a second must not send ten messages a second.
-        if self._troubles and up_s - self._told_s >= limits.TROUBLES_S:
-            self._told_s = up_s
-            troubles, self._troubles = self._troubles, {}
-            self._sample(topic, "troubles", lambda: troubles)
 
     # -- what the hub says -------------------------------------------------------------------
 
     # Runs inside the session: it must not raise.
     def _message(self, message):
         try:
-            self._dispatch(message)
+            self.inbox.message(message, system.uptime_s())
         except MemoryError:
             system.collect()
             self._trouble("out_of_memory", "message")
         except Exception as e:
             self._trouble("handler_raised", repr(e))
-
-    def _dispatch(self, message):
-        for topic_filter, _, kind in self.hub.routes:
-            if message.matches(topic_filter):
-                self._arrived(kind, message.topic(), message.payload())
-                return
-        if self.uplink.gateway:
-            self.uplink.gateway.message(message.topic(), message.payload())
-
-    # kind: the hub's, or a function of the user's.
-    def _arrived(self, kind, topic, payload):
-        if callable(kind):
-            kind(topic, payload)
-            return
-        kind, name, payload = self.hub.read(kind, topic, payload)
-        if kind == generic.EVENT:
-            self._event(name)
-        elif kind == generic.CONFIG and kind in self._on:
-            self._on[kind](payload)
-        elif kind == generic.COMMAND:
-            self._obey(name, payload)
-
-    # On hubs that want an answer what the function returns is it (what JSON can say; None: nothing).
-    def _obey(self, name, payload):
-        function = self._on.get(generic.COMMAND)
-        status, result = 404, None
-        if function:
-            status = 500
-            try:
-                result = function(name, payload)
-                status = 200
-            except Exception as e:
-                self._trouble("handler_raised", repr(e))
-        answer = self.hub.answer(status, b"" if result is None else json.dumps(result).encode())
-        if answer:
-            self.uplink.send(answer[0], answer[1], 0)
-
-    def _event(self, event):
-        self.event_count += 1
-        self.last_event = event
-        _log("event %s" % event)
-        up = self.uplink
-        up.session.refused(self.hub.refused(event))
-        if up.gateway:
-            up.gateway.event(event)
-        if event.object_id == self.hub.device_id:
-            if system.uptime_s() - self._own_s < limits.OWN_EVENTS_S:
-                self._trouble("event_held_back", event.code)
-                return
-            self._own_s = system.uptime_s()
-        for raised in self._handlers.call(event):
-            self._trouble("handler_raised", repr(raised))
-
-    # -- trouble -----------------------------------------------------------------------------
-
-    # Something went wrong that the hub should hear of: a line now, a count in telemetry once online.
-    def _trouble(self, reason, detail=None):
-        text = str(detail or "").strip().replace("\n", "; ")  # TLS gives its reasons a line each
-        _log("trouble %s: %s" % (reason, text) if text else "trouble " + reason)
-        if reason in self._troubles or len(self._troubles) < limits.TROUBLES_MAX:
-            self._troubles[reason] = self._troubles.get(reason, 0) + 1
 
 
 def _log(text):

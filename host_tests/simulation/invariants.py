@@ -196,7 +196,8 @@ class Watch:
         require(session.in_flight <= scene.plan.window, "bounds", f"{session.in_flight} in flight")
         require(0 <= outbox.used_len <= len(outbox.buf), "bounds", f"outbox uses {outbox.used_len} bytes")
         require(outbox.count >= outbox.waiting >= 0, "bounds", f"{outbox.waiting} of {outbox.count} wait")
-        require(len(node._troubles) <= 16, "bounds", f"{len(node._troubles)} kinds of trouble")
+        troubles = node.reports.troubles
+        require(len(troubles) <= 16, "bounds", f"{len(troubles)} kinds of trouble")
         names = node.uplink._resolver._cache
         require(len(names) <= _NAMES_MAX, "bounds", f"{len(names)} names in the cache")
         limit_len = scene.unacked_max_len + _CONTROL_MAX_LEN

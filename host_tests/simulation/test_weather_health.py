@@ -403,8 +403,8 @@ def test_certificate_that_will_expire_is_reported_ahead(monkeypatch, days, warne
 
 def test_certificate_is_reported_once_a_day():
     with online_world() as world:
-        world.node._expiries = {"ca_days": world.clock.unix_s() // DAY_S + 5}
-        world.node._warned_s = -DAY_S
+        world.node.reports.expiries = {"ca_days": world.clock.unix_s() // DAY_S + 5}
+        world.node.reports._warned_s = -DAY_S
         world.run(for_s=2.5 * DAY_S)
         assert world.hub.troubles()["certificate_expires"] == 3
 

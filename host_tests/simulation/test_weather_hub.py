@@ -228,7 +228,7 @@ def test_oversized_message_from_the_hub(board, qos):
     with online_world(board, events_qos=qos) as world:
         assert world.hub.publish("errors/long", b"x" * 5000, qos) == 1
         world.hub.publish("errors/short", b"after it", qos)
-        world.run(until=lambda: world.node.event_count == 1, limit_s=5)
+        world.run(until=lambda: world.node.inbox.event_count == 1, limit_s=5)
         assert world.node.uplink.link.failed_count == 0
         world.run(for_s=10)
         assert world.logged("trouble oversized"), "a message that was lost is reported"
@@ -248,7 +248,7 @@ def test_hub_floods_the_node(qos):
     with online_world(events_qos=qos) as world:
         for number in range(400):
             world.hub.publish("errors/flood", b"%d" % number, qos)
-        world.run(until=lambda: world.node.event_count == 400, limit_s=60)
+        world.run(until=lambda: world.node.inbox.event_count == 400, limit_s=60)
         assert world.node.uplink.link.failed_count == 0
         assert_readings_in_order(world)
         assert not world.hub.unacknowledged
