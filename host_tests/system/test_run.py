@@ -4,6 +4,7 @@ The programs use only what a device has; each test states what the board must se
 """
 
 
+import gc
 import io
 import os
 import signal
@@ -44,6 +45,7 @@ def nothing_is_left_behind(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     me = psutil.Process()
+    gc.collect()  # what tests before this one left to it
     before = threading.active_count(), me.num_fds()
     yield
     assert me.children() == []
