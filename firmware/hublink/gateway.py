@@ -82,7 +82,7 @@ class Gateway:
 
     def detach(self, name):
         """The device speaks no more."""
-        self._over(self._devices[name], _LEAVING)
+        self._over(self._attached(name), _LEAVING)
 
     def is_ready(self, name):
         """May the device speak?"""
@@ -95,8 +95,7 @@ class Gateway:
 
     def set_state(self, name, data):
         """The state of a device: the last one set is sent, as soon as the hub bears it."""
-        if name not in self._devices:
-            raise ValueError("gateway: device %s, expected one that was attached" % name)
+        self._attached(name)
         if name not in self._states:
             hub = self._hub
             topic = hub.bound_topic(name, b"state")
@@ -246,6 +245,11 @@ class Gateway:
     def _forget(self, bound):
         del self._devices[bound.name]
         self._states.pop(bound.name, None)
+
+    def _attached(self, name):
+        if name not in self._devices:
+            raise ValueError("gateway: device %s, expected one that was attached" % name)
+        return self._devices[name]
 
     # Whatever was being asked for the device is settled.
     def _over(self, bound, state):

@@ -68,9 +68,7 @@ class Node:
         self.inbox = Inbox(self.hub, self.uplink, trouble, _log)
         flash = settings["flash"]
         packet_max = self._outbox.packet_max()
-        journal = Journal(
-            storage.Folder("outbox"), packet_max, flash["messages_len"], flash["messages_max"]
-        )
+        journal = Journal(storage.Folder("outbox"), packet_max, flash["messages_len"], flash["messages_max"])
         clock = self.uplink.clock
         self._spool = Spool(self._outbox, journal, flash["when_full"], clock.now_s, system.now_ms())
         self.uplink.keep_in(self._spool)
@@ -116,7 +114,9 @@ class Node:
             raise ValueError("on: %s is no topic filter of a %s hub's" % (topic_filter, self.hub.NAME))
 
         def add(function):
-            self.hub.routes.append((topic_filter, min(qos, self.hub.SUBSCRIBE_QOS), function))
+            routes = self.hub.routes + [(topic_filter, min(qos, self.hub.SUBSCRIBE_QOS), function)]
+            self.uplink.session.check_filters(packets.SUBSCRIBE, [route[:2] for route in routes])
+            self.hub.routes = routes
             return function
 
         return add

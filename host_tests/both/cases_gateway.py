@@ -430,6 +430,16 @@ def case_a_connection_lost_in_every_step():
 # -- detaching -----------------------------------------------------------------------------------
 
 
+def case_only_a_device_that_was_attached_is_detached():
+    desk = _Desk()
+    try:
+        desk.gateway.detach("dev1")
+    except ValueError as e:
+        assert str(e) == "gateway: device dev1, expected one that was attached"
+    else:
+        raise AssertionError("it was")
+
+
 def case_a_detached_device_is_forgotten_once_the_hub_knows():
     desk = _Desk()
     desk.gateway.attach("dev1")

@@ -235,6 +235,16 @@ def test_oversized_message_from_the_hub(board, qos):
         assert "oversized" in world.hub.troubles()
 
 
+def test_too_many_filters_are_refused_where_they_are_made():
+    def program(node):
+        for number in range(100):
+            node.on(f"{'x' * 30}/{number}")(lambda topic, payload: None)
+
+    with World() as world:
+        with pytest.raises(ValueError, match=r"SUBSCRIBE of \d+ bytes, expected at most \d+"):
+            world.boot(program)
+
+
 def test_garbage_instead_of_mqtt():
     with online_world() as world:
         world.hub.send_raw(bytes(world.random.randbytes(4000)))

@@ -147,7 +147,7 @@ class Session:
     # SUBSCRIBE or UNSUBSCRIBE (kind) with a list of (filter bytes, qos). Returns the packet id, 0
     # while that cannot be sent yet.
     def subscribe(self, kind, filters, now_ms):
-        self._check_fits("SUBSCRIBE", packets.subscribe_len(kind, filters)[0])
+        self.check_filters(kind, filters)
         if self.state != UP or self._waits_for or self._control_len:
             return 0
         self._wait_id = self._new_id()
@@ -156,6 +156,10 @@ class Session:
         self._wait_ms = now_ms
         self._control_len = packets.put_subscribe(self._control, kind, self._wait_id, filters)
         return self._wait_id
+
+    # Raises ValueError if such a packet is too long.
+    def check_filters(self, kind, filters):
+        self._check_fits("SUBSCRIBE", packets.subscribe_len(kind, filters)[0])
 
     # A QoS 0 message that overtakes the outbox (presence). False while it cannot be sent yet.
     def announce(self, topic, payload, retain):
