@@ -48,7 +48,10 @@ def test_sensor_runs_out_of_memory(board):
         world.run(until=lambda: world.hub.telemetry("probe"), limit_s=10)
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), {1: 2}, b"bytes", [[[[[1]]]]]], ids=repr)
+_NOT_JSON = {"nan": float("nan"), "object": object(), "key": {1: 2}, "bytes": b"bytes", "deep": [[[[[1]]]]]}
+
+
+@pytest.mark.parametrize("value", _NOT_JSON.values(), ids=_NOT_JSON)
 def test_sensor_returns_what_json_cannot_say(value):
     with World() as world:
 
