@@ -86,7 +86,7 @@ def demo(tmp_path):
     [
         ("scaleway", "micropython"),
         ("scaleway", "micropython32"),
-        ("clearblade", "micropython"),
+        ("clearblade", "micropython32"),
         ("omnicore", "micropython"),
         ("generic", "micropython"),
     ],

@@ -22,6 +22,11 @@ def umqtt_dir():
     return folder
 
 
+def has_program(name):
+    """Has set-up provided it? A name that `program` takes."""
+    return os.access(DEPS / "bin" / name, os.X_OK)
+
+
 def program(name):
     """The executable that set-up provided: `micropython`, `micropython32` or `mosquitto`.
 
@@ -32,7 +37,7 @@ def program(name):
         DeskError: set-up has not provided it on this machine.
     """
     path = DEPS / "bin" / name
-    if not os.access(path, os.X_OK):
+    if not has_program(name):
         hint = "run `make setup`; it says why if this machine cannot have it"
         raise DeskError(f"{name} is not set up in {path.parent}.", hint)
     return path

@@ -40,13 +40,23 @@ _NOTHING_KEPT = "0 0"  # the two numbers that a reset leaves alone, after power 
 _HEAP = re.compile(r"[1-9][0-9]*[kKmM]?")
 
 
+def nearest_to_board():
+    """Which of INTERPRETERS is most like a board here: the one of 32 bits, where set-up could provide it."""
+    return "micropython32" if paths.has_program("micropython32") else "micropython"
+
+
+def _board_heap(interpreter):
+    """A Pico W's heap. In 64 bits most of what lies there takes twice the room."""
+    return "400k" if interpreter == "micropython" else "200k"
+
+
 class DeskBoard:
     """A board that is switched on with `start` and off with `kill` or `stop`, or by leaving its block.
 
     Args:
         config_path: the device's configuration file; its folder is the device's file system.
         interpreter: one of INTERPRETERS, or the Path of another MicroPython.
-        heap: size of MicroPython's heap in bytes, as in "200k"; CPython ignores it.
+        heap: size of MicroPython's heap in bytes, as in "200k", by default a Pico W's; CPython ignores it.
         on_line: called with each line (str), on the board's thread: it must return soon, for nobody
             watches the watchdog meanwhile. What it raises ends the board and is raised again by
             `wait_line`, `wait_exit` and the end of the block.
@@ -66,7 +76,7 @@ class DeskBoard:
         self,
         config_path,
         interpreter="micropython",
-        heap="200k",
+        heap=None,
         on_line=None,
         env=None,
         script=None,
@@ -77,7 +87,7 @@ class DeskBoard:
             raise DeskError(f"{config_path} is not a file: a device's configuration is expected.")
         script = Path(script or paths.FIRMWARE / "main.py").absolute()
         self._folder = config_path.parent
-        self._command = _command(interpreter, heap, script)
+        self._command = _command(interpreter, heap or _board_heap(interpreter), script)
         self._env = _environment(interpreter, config_path.name) | (env or {})
         self._on_line = on_line
         self._output = output
@@ -523,10 +533,16 @@ def _environment(interpreter, config_name):
 _SIGNAL_CODES = {signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGHUP: 0}
 
 
+interpreter_option = click.option(
+    "--interpreter", type=click.Choice(INTERPRETERS), default=nearest_to_board,
+    show_default="micropython32, else micropython",
+)  # fmt: skip
+
+
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--interpreter", type=click.Choice(INTERPRETERS), default="micropython", show_default=True)
-@click.option("--heap", default="200k", show_default=True, help="MicroPython's heap in bytes.")
+@interpreter_option
+@click.option("--heap", help="MicroPython's heap in bytes.  [default: 200k, or 400k in 64 bits]")
 def command(config, interpreter, heap):
     """Run the firmware on this desk, with the configuration file CONFIG.
 

@@ -5,7 +5,7 @@ import time
 import click
 from rich.console import Console
 
-from ..run import INTERPRETERS
+from ..run import interpreter_option
 from .generic import Generic
 from .iotcore import ClearBlade, OmniCore
 from .scaleway import Scaleway
@@ -17,7 +17,7 @@ _DEMOS = {demo.HUB: demo for demo in (Scaleway, ClearBlade, OmniCore, Generic)}
 
 @click.command("demo")
 @click.option("--hub", type=click.Choice(_DEMOS), default="scaleway", show_default=True)
-@click.option("--interpreter", type=click.Choice(INTERPRETERS), default="micropython", show_default=True)
+@interpreter_option
 def command(hub, interpreter):
     """Run the firmware against a hub on this desk and check eight things, in under a minute."""
     console = Console()
