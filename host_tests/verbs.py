@@ -30,6 +30,15 @@ def good(*arguments, text=None):
     return done.out
 
 
+def refused(*arguments, text=None):
+    """The sentence and the hint of a verb that ends with exit code 1, and has done nothing else."""
+    done = hublink(*arguments, text=text)
+    assert (done.code, done.out) == (1, ""), (done.out, done.err)
+    message, _, hint = done.err.removeprefix("hublink: ").partition("\n  hint: ")
+    assert "\n" not in message.strip()
+    return message.strip(), hint.strip()
+
+
 def as_json(*arguments, text=None):
     """The same of one that prints JSON, read."""
     return json.loads(good(*arguments, "--json", text=text))
