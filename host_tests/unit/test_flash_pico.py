@@ -128,7 +128,7 @@ def test_micropython_is_asked_for_the_bootloader(plug, mounted, firmware):
     drives = []
 
     def ran(code):
-        assert code == "import machine; machine.bootloader()"
+        assert code.endswith("; machine.bootloader()")
         drives.append(plug("RPI-RP2"))
 
     with RawRepl(ran) as board:

@@ -24,6 +24,8 @@ INFO = "INFO_UF2.TXT"
 _CHUNK_LEN = 16 * 1024
 _REPL_S = 5  # for a board to answer at its REPL
 _COME_S, _GO_S, _LOOK_S = 30, 30, 0.1
+# Later by what the answer to it takes.
+_ENTER = "import machine, time; time.sleep_ms(100); machine.bootloader()"
 _BUTTON = "hold BOOTSEL while you plug the board in"
 
 
@@ -104,7 +106,7 @@ def enter(port_name, image, report):
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it does not understand
             board.enter_raw_repl(soft_reset=False, timeout_overall=_REPL_S)
-            board.exec_raw_no_follow("import machine; machine.bootloader()")
+            board.exec_raw_no_follow(_ENTER)
     except (TransportError, OSError, struct.error) as error:
         raise DeskError(f"{port_name}: MicroPython does not answer.", _BUTTON) from error
     finally:
@@ -128,8 +130,9 @@ def copy(drive, image, report):
         with open(drive.folder / image.name, "wb", opener=_open_direct) as file:
             while written < len(image.data):
                 report("copying", written, len(image.data))
-                written += file.write(image.data[written : written + _CHUNK_LEN])
+                length = file.write(image.data[written : written + _CHUNK_LEN])
                 file.flush()
+                written += length
     except OSError as error:
         problem = error
     report("waiting for the board to restart")
