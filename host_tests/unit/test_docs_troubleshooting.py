@@ -18,7 +18,18 @@ CHIPS = sorted(paths.BOARDS.glob("chip_*.py"))
 
 WORD = re.compile(r"[a-z]+(_[a-z0-9%]+)*_?")
 # Who is handed a reason as the first of the arguments that are words.
-CALLS = {"fail", "_fail", "give_up", "_trouble", "_failed", "_next_address", "_deadline", "event", "Question"}
+CALLS = {
+    "fail",
+    "_fail",
+    "give_up",
+    "_trouble",
+    "trouble",
+    "_failed",
+    "_next_address",
+    "_deadline",
+    "event",
+    "Question",
+}
 CALLS |= {"_finish"}
 LOSSES = {"lose", "_skip_to"}
 NAMES = {"error", "_error", "reason"}
