@@ -18,19 +18,8 @@ CHIPS = sorted(paths.BOARDS.glob("chip_*.py"))
 
 WORD = re.compile(r"[a-z]+(_[a-z0-9%]+)*_?")
 # Who is handed a reason as the first of the arguments that are words.
-CALLS = {
-    "fail",
-    "_fail",
-    "give_up",
-    "_trouble",
-    "trouble",
-    "_failed",
-    "_next_address",
-    "_deadline",
-    "event",
-    "Question",
-}
-CALLS |= {"_finish"}
+CALLS = {"fail", "_fail", "_failed", "give_up", "trouble", "_trouble", "event"}
+CALLS |= {"_next_address", "_deadline", "_finish", "Question"}
 LOSSES = {"lose", "_skip_to"}
 NAMES = {"error", "_error", "reason"}
 # Functions that return a reason; those of the others that return words are no reasons.
