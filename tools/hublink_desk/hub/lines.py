@@ -1,5 +1,6 @@
 """A log record of the hub as one line for a person. Pure."""
 
+from ..text import printable
 from .packets import SUBSCRIPTION_FAILED
 
 
@@ -9,7 +10,7 @@ def line(record):
     if record["what"] in ("ready", "control"):
         return text
     who = record.get("client") or record.get("claimed") or record.get("peer") or "hub"
-    return f"{record['time'][11:23]} {who}: {_printable(text)}"
+    return f"{record['time'][11:23]} {who}: {printable(text)}"
 
 
 def _ready(record):
@@ -72,11 +73,6 @@ def _bug(record):
 def _message(record):
     retained = ", retained" if record["retain"] else ""
     return f"{record['topic']}, {record['len']} bytes, QoS {record['qos']}{retained}"
-
-
-def _printable(text):
-    """What a client sent may hold control characters; a terminal gets them escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 _TEXTS = {
