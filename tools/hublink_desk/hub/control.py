@@ -9,22 +9,18 @@ text is given as `payload_base64`.
 
 import base64
 import binascii
-import contextlib
 import inspect
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from ..errors import DeskError
+from ..web import WebHandler, WebServer
 from . import devices_file
 from .hub import DeskHub
 from .server import HOST
 
 CONTROL_PORT = 8880
 _BODY_MAX_LEN = 8 * 1024 * 1024  # a payload of 4 MiB in base64, and room
-_READ_LIMIT_S = 10.0
-_POLL_S = 0.05  # how soon the server's thread sees that it shall end
 
 
 def _add(hub, device, folder="."):
@@ -56,7 +52,7 @@ _VERBS = {
 }
 
 
-class Control(contextlib.AbstractContextManager):
+class Control(WebServer):
     """The interface for the length of a `with` block.
 
     Args:
@@ -68,31 +64,12 @@ class Control(contextlib.AbstractContextManager):
     """
 
     def __init__(self, hub, port=0):
-        handler = type("Handler", (_Handler,), {"hub": hub})
-        try:
-            self._server = _Server((HOST, port), handler)
-        except OSError as error:
-            problem = f"port {port} on {HOST} cannot be listened on: {error.strerror}."
-            raise DeskError(problem, "choose another control port; 0 is a free one") from error
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="control")
-        self._thread.start()
+        super().__init__(HOST, port, type("Handler", (_Handler,), {"hub": hub}))
         hub.log("control", host=HOST, port=self.port)
 
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True  # one that waits for a hub that is stopping holds nobody up
-    block_on_close = False
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(WebHandler):
     hub = None
-    timeout = _READ_LIMIT_S
 
     def do_GET(self):
         verbs = {name: list(inspect.signature(verb).parameters)[1:] for name, verb in _VERBS.items()}
@@ -107,12 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = 200, {"result": order()}
         except (DeskError, RuntimeError, TypeError, ValueError) as error:
             status, answer = 400, {"error": getattr(error, "message", str(error))}
-        body = json.dumps(answer).encode() + b"\n"
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.reply(status, json.dumps(answer).encode() + b"\n", {"Content-Type": "application/json"})
 
     def _check_sender(self):
         """A page in a browser on this machine can reach loopback, too; it cannot hide that it is one."""
@@ -141,9 +113,6 @@ class _Handler(BaseHTTPRequestHandler):
         if "payload_base64" in arguments:
             arguments["payload"] = _decoded(arguments.pop("payload_base64"))
         return arguments
-
-    def log_message(self, *_):
-        pass  # what an order does is in the hub's log
 
 
 def _decoded(text):

@@ -4,23 +4,21 @@ This file is the edge to HTTP: it raises `Unreachable` when there is no answer, 
 endpoint does not agree to get events.
 """
 
-import contextlib
 import http.client
 import json
 import ssl
 import threading
 import uuid
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import DeskError
+from ..web import WebHandler, WebServer
 
 _HOST = "127.0.0.1"
 _ORIGIN = "eventgrid.azure.net"
 _OK = 200
-_POLL_S = 0.05  # how soon the validation server sees that it shall end
 
 
 class Unreachable(Exception):
@@ -122,40 +120,27 @@ class Endpoint:
             raise _refused(f"has WebHook-Allowed-Rate {rate!r}; expected a number or '*'")
 
 
-class _Visits(contextlib.AbstractContextManager):
+class _Visits(WebServer):
     """A server on loopback that waits for somebody to GET its `url`."""
 
     def __init__(self):
         self._came = threading.Event()
         self._path = f"/validate?id={uuid.uuid4()}"
-        self._server = ThreadingHTTPServer((_HOST, 0), self._handler())
-        self._server.daemon_threads, self._server.block_on_close = True, False
-        self.url = f"http://{_HOST}:{self._server.server_address[1]}{self._path}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="validation")
-        self._thread.start()
+        super().__init__(_HOST, 0, self._handler())
+        self.url = f"http://{_HOST}:{self.port}{self._path}"
 
     def came(self, within_s):
         return self._came.wait(within_s)
 
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
     def _handler(self):
         visits = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(WebHandler):
             def do_GET(self):
                 is_right = self.path == visits._path
-                self.send_response(_OK if is_right else 404)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.reply(_OK if is_right else 404)
                 if is_right:
                     visits._came.set()
-
-            def log_message(self, *_):
-                pass  # whoever asked hears of it from the handshake
 
         return Handler
 

@@ -1,0 +1,67 @@
+"""What the HTTP servers of the desk have in common: they run in threads of their own, and print nothing."""
+
+import contextlib
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .errors import DeskError
+
+_READ_LIMIT_S = 10.0
+_POLL_S = 0.05  # how soon the server's thread sees that it shall end
+
+
+class WebServer(contextlib.AbstractContextManager):
+    """A server that listens at once, and for the length of a `with` block.
+
+    Args:
+        host, port: where; port 0 is a free one.
+        handler: subclass of WebHandler.
+
+    Attributes:
+        port: TCP port.
+
+    Raises:
+        DeskError: the port cannot be had.
+    """
+
+    def __init__(self, host, port, handler):
+        try:
+            self._server = _Server((host, port), handler)
+        except OSError as error:
+            problem = f"port {port} on {host} cannot be listened on: {error.strerror}."
+            raise DeskError(problem, "choose another port; 0 is a free one") from error
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="web")
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class WebHandler(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    timeout = _READ_LIMIT_S
+
+    def reply(self, status, body=b"", headers=()):
+        """Send an answer. headers: dict, or what makes one."""
+        self.send_response(status)
+        for name, text in {**dict(headers), "Content-Length": str(len(body))}.items():
+            self.send_header(name, text)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass  # what a request does is told by whoever serves it
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True  # one that waits for something that is stopping holds nobody up
+    block_on_close = False
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], OSError):  # as when the other side has gone
+            super().handle_error(request, client_address)
