@@ -1,23 +1,20 @@
 """Connects as the device would, step by step, and says what came of each.
 
-TLS is that of the boards: 1.2 and their ciphers. The last will is left out, so that nothing is published.
+TLS is that of the boards. The last will is left out, so that nothing is published.
 """
 
 import contextlib
 import os
 import socket
 import ssl
-import tempfile
 import time
-from pathlib import Path
 
 import dns.exception
 import dns.rdatatype
 import dns.resolver
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
-from .. import device_code, pki
+from .. import device_code, device_tls
 from ..fleet.consoles import CONSOLES
 from ..fleet.identity import common_name
 from . import answers
@@ -26,8 +23,6 @@ from .finding import ERROR, OK, WARNING, Finding
 _DNS_PORT, _SNTP_PORT = 53, 123
 _SNTP_MAX_LEN = 512
 _CLOCK_OFF_S = 60
-# What mbedTLS on rp2 offers (platform-facts, section 1.2).
-_CIPHERS = "ECDHE+AES:kRSA+AES:!ARIA"
 _DISCONNECT = b"\xe0\x00"
 
 
@@ -153,7 +148,7 @@ def _tcp(address, port, limit_s):
 
 @contextlib.contextmanager
 def _tls(plain, hub, credentials, limit_s):
-    context = _context(credentials)
+    context = device_tls.context(credentials)
     refused = CONSOLES[hub["type"]].refused
     try:
         secure = context.wrap_socket(plain, server_hostname=hub["host"])
@@ -177,27 +172,6 @@ def _alert(error):
         if (error.reason or "").endswith(end):
             return row
     return answers.TLS_FAILED
-
-
-def _context(credentials):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_CIPHERS)
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # mbedTLS trusts any certificate it is given
-    for authority in credentials["ca"]:
-        context.load_verify_locations(cadata=authority)
-    if credentials["cert"]:
-        with tempfile.TemporaryDirectory(prefix="hublink-") as folder:  # ssl takes names of files only
-            pem = Path(folder) / "device.pem"
-            pem.touch(0o600)
-            pem.write_bytes(_as_pem(credentials))
-            context.load_cert_chain(pem)
-    return context
-
-
-def _as_pem(credentials):
-    key = serialization.load_der_private_key(credentials["key"], None)
-    return pki.key_pem(key) + pki.cert_pem(x509.load_der_x509_certificate(credentials["cert"]))
 
 
 def _about(secure):
