@@ -70,7 +70,7 @@ def needed(program, board="RPI_PICO_W", config=None):
         (settings("azure"), {hub("azure"), "hublink.protocol.hmac"}, {hub("scaleway"), *SIGNING}),
         (settings("azure", auth="sas"), {hub("azure"), "hublink.token"}, {"hublink.protocol.es256"}),
         (settings("omnicore"), {hub("omnicore"), hub("clearblade"), *SIGNING}, {hub("scaleway")}),
-        (None, {hub(name) for name in HUBS} | SIGNING | {"hublink.gateway"}, {"hublink.net.mqtt"}),
+        (None, {hub(name) for name in HUBS} | SIGNING | {"hublink.gateway"}, {hub("eventgrid")}),
     ],
 )
 def test_node_has_what_its_hub_needs(program, config, there, not_there):

@@ -1,5 +1,6 @@
 # One module per hub; each has FIELDS (its settings, see config.py), CREDENTIALS (which files prove the
-# device), a class Hub and, if it reports errors, parse (a message on their topic as an Event). Pure.
+# device), a class Hub and, if it reports errors, parse (a message on their topic as an Event). Beside them
+# eventgrid, what Azure reports to applications. Pure.
 NAMES = ("generic", "scaleway", "clearblade", "omnicore", "azure")
 
 
