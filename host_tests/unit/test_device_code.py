@@ -5,6 +5,7 @@ import base64
 import hmac
 import json
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -111,16 +112,87 @@ def test_connect_is_the_devices_but_for_the_will():
     assert packet == b"\x10\x14\x00\x04MQTT\x04\xc2\x00\x5a\x00\x02d1\x00\x01u\x00\x01p"
 
 
+def of_tokens(hub_type, **hub):
+    """The checked configuration of a device whose password is a token."""
+    section = {"type": hub_type, "host": "hub.example.test", "device_id": "dev", **TOKENS[hub_type][0], **hub}
+    return parsed(
+        {"device": "d1", "hub": section, "tls": {"ca": ["ca.der"], "key": "device.key.der"}},
+    )
+
+
 @pytest.mark.parametrize("hub_type", TOKENS)
 def test_token_is_good(hub_type):
-    settings, audience = TOKENS[hub_type]
-    hub = {"type": hub_type, "host": "hub.example.test", "device_id": "dev", **settings}
-    config = {"device": "d1", "hub": hub, "tls": {"ca": ["ca.der"], "key": "device.key.der"}}
+    settings, audience = of_tokens(hub_type), TOKENS[hub_type][1]
     key = pki.new_key()
-    packet = device_code.connect_packet(parsed(config), {"key": pki.key_der(key)})
+    packet = device_code.connect_packet(settings, {"key": pki.key_der(key)})
     token = packet[packet.index(b"unused") + 8 :]
+    assert device_code.login(settings, {"key": pki.key_der(key)})[1] == b"unused"
     claims = jwt.decode(token, key.public_key(), ["ES256"], audience=audience)
     assert abs(claims["iat"] - time.time()) < 60
     assert claims["exp"] - claims["iat"] == 3600
     with pytest.raises(device_code.Refused, match="expected one of EC P-256"):
-        device_code.connect_packet(parsed(config), {"key": b"no key"})
+        device_code.connect_packet(settings, {"key": b"no key"})
+
+
+# --- what hubs report ---
+
+SCALEWAY = {**GENERIC, "hub": {"type": "scaleway", "host": "h", "device_id": "u", "events_prefix": "ev"}}
+AZURE = {**GENERIC, "hub": {"type": "azure", "host": "h"}}
+ERRORS = {**GENERIC, "hub": {**GENERIC["hub"], "errors_filter": "e/#", "errors_parser": "scaleway"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (parsed(SCALEWAY), [("ev/#", 0)]),
+        (of_tokens("clearblade", gateway=True), [("/devices/dev/errors", 0)]),
+        (of_tokens("omnicore", gateway=True), [("/reg/dev/errors", 0)]),
+        (parsed(ERRORS), [("e/#", 0)]),
+        (of_tokens("clearblade"), []),
+        (parsed(GENERIC), []),
+        (parsed(AZURE), []),
+    ],
+)
+def test_reports_come_where_the_device_subscribes_for_them(settings, expected):
+    assert device_code.report_filters(settings) == expected
+
+
+@pytest.mark.parametrize(("config", "hub"), [(SCALEWAY, "scaleway"), (ERRORS, "generic")])
+def test_report_is_read_as_the_device_reads_it(config, hub):
+    payload = b'{"severity":"warn","msg":"hub is locked","object-id":"d1"}'
+    event = device_code.report(parsed(config), "ev/device/d1", payload)
+    assert (event.hub, event.severity, event.code, event.object_id) == (hub, "warning", "hub.locked", "d1")
+    assert device_code.report(parsed(config), "ev", b"x").code == "unparsed"
+
+
+def test_lifecycle_events_have_the_name_of_their_hub():
+    raw = {
+        "id": "1",
+        "topic": "/SUBSCRIPTIONS/s/RESOURCEGROUPS/g/PROVIDERS/MICROSOFT.DEVICES/IOTHUBS/H1",
+        "subject": "devices/d1",
+        "eventType": "Microsoft.Devices.DeviceDeleted",
+        "data": {},
+    }
+    body = json.dumps([raw, 1]).encode()
+    found = [(event.code, hub_name) for event, hub_name in device_code.lifecycle_events(body)]
+    assert found == [("DeviceDeleted", "h1"), ("unparsed", None)]
+
+
+def test_threads_take_turns():
+    """Each would find the modules gone that the other has put away."""
+    settings, wrong = parsed(ERRORS), []
+
+    def work():
+        try:
+            for _ in range(200):
+                device_code.report(settings, "e", b"x")
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert not {"hublink", "micropython"} & {name.partition(".")[0] for name in sys.modules}

@@ -9,6 +9,7 @@ process.
 import contextlib
 import importlib.util
 import sys
+import threading
 import time
 from types import ModuleType
 
@@ -18,6 +19,7 @@ from .errors import DeskError
 _REFUSED = "The device would not take the configuration"
 
 _loaded = {}  # the modules, between two uses
+_using = threading.RLock()  # they are importable for one thread at a time
 
 
 class Refused(DeskError):
@@ -87,6 +89,15 @@ def takes_tokens(settings):
         return _hub(hubs, settings).token_life_s > 0
 
 
+def login(settings, credentials):
+    """How a device logs in now: (client ID, user, password), each bytes or None.
+
+    Arguments and errors as `connect_packet`.
+    """
+    with _firmware("hubs") as hubs:
+        return _login(_hub(hubs, settings), credentials)
+
+
 def connect_packet(settings, credentials):
     """The CONNECT packet of a device, without a last will.
 
@@ -102,14 +113,35 @@ def connect_packet(settings, credentials):
     """
     with _firmware("hubs", "protocol.packets") as (hubs, packets):
         hub = _hub(hubs, settings)
-        token = _token(hub, credentials) if hub.token_life_s else None
-        client_id, user, password = hub.credentials(token)
+        client_id, user, password = _login(hub, credentials)
         length, _ = packets.connect_len(client_id, user, password, None)
         # Its encoder may zero a few bytes behind what it writes, and keeps off the end.
         packet = bytearray(length + 16)
         keepalive_s = settings["hub"]["keepalive_s"]
         end = packets.put_connect(packet, client_id, user, password, keepalive_s, hub.CLEAN_SESSION, None)
         return bytes(packet[:end])
+
+
+def report_filters(settings):
+    """list of (topic filter, QoS) where the hub reports to a device; empty if it does not over MQTT."""
+    with _firmware("hubs", "hubs.generic") as (hubs, generic):
+        routes = _hub(hubs, settings).routes
+        return [(wanted.decode(), qos) for wanted, qos, kind in routes if kind == generic.EVENT]
+
+
+def report(settings, topic, payload):
+    """The Event that a message (text, bytes) on such a topic is; of the code "unparsed" if it is none."""
+    with _firmware("hubs") as hubs:
+        return _hub(hubs, settings).event(topic.encode(), payload)
+
+
+def lifecycle_events(body):
+    """list of (Event, name of its hub or None) in what Event Grid posts (bytes); "unparsed" as above."""
+    with _firmware("hubs.eventgrid") as eventgrid:
+        return [
+            (event, eventgrid.hub_name(event.raw) if isinstance(event.raw, dict) else None)
+            for event in eventgrid.parse(body)
+        ]
 
 
 def sntp_request(token):
@@ -127,6 +159,10 @@ def sntp_reply(data, token):
 def _hub(hubs, settings):
     section = settings["hub"]
     return hubs.module(section["type"]).Hub(section, settings["device"])
+
+
+def _login(hub, credentials):
+    return hub.credentials(_token(hub, credentials) if hub.token_life_s else None)
 
 
 def _token(hub, credentials):
@@ -159,14 +195,15 @@ def _read(path, max_len):
 @contextlib.contextmanager
 def _firmware(*names):
     """The modules of those names, one or a tuple; importable by each other inside the block."""
-    outside = _take()
-    sys.modules.update(_loaded or _package())
-    try:
-        modules = tuple(importlib.import_module(f"hublink.{name}") for name in names)
-        yield modules[0] if len(modules) == 1 else modules
-    finally:
-        _loaded.update(_take())
-        sys.modules.update(outside)
+    with _using:
+        outside = _take()
+        sys.modules.update(_loaded or _package())
+        try:
+            modules = tuple(importlib.import_module(f"hublink.{name}") for name in names)
+            yield modules[0] if len(modules) == 1 else modules
+        finally:
+            _loaded.update(_take())
+            sys.modules.update(outside)
 
 
 def _take():
