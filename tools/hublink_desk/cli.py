@@ -12,6 +12,7 @@ _VERBS = {
     "config": "hublink_desk.check.cli:command",
     "demo": "hublink_desk.demo.cli:command",
     "device": "hublink_desk.fleet.device:command",
+    "events": "hublink_desk.events.cli:command",
     "flash": "hublink_desk.flash.cli:command",
     "flash-cost": "hublink_desk.flash_cost:command",
     "hub": "hublink_desk.hub.cli:command",

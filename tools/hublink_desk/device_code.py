@@ -122,6 +122,12 @@ def connect_packet(settings, credentials):
         return bytes(packet[:end])
 
 
+def severities():
+    """How bad a report can be, from the least on."""
+    with _firmware("events") as events:
+        return events.SEVERITIES
+
+
 def report_filters(settings):
     """list of (topic filter, QoS) where the hub reports to a device; empty if it does not over MQTT."""
     with _firmware("hubs", "hubs.generic") as (hubs, generic):

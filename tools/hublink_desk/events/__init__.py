@@ -1,0 +1,1 @@
+"""Follows what the hubs of a fleet report, over MQTT and by webhook, as one stream of records."""
