@@ -49,4 +49,4 @@ class Filter:
             return True
         subject = (record.subject or "").lower()
         prefix, suffix = self.subject_prefix.lower(), self.subject_suffix.lower()
-        return record.subject is not None and subject.startswith(prefix) and subject.endswith(suffix)
+        return subject.startswith(prefix) and subject.endswith(suffix)
