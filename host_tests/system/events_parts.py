@@ -20,12 +20,13 @@ class Following(contextlib.AbstractContextManager):
     Args:
         arguments: of the verb, besides --json.
         is_json: False for lines as people read them.
+        environment: variables that it gets besides its own.
 
     Attributes:
         process: Popen.
     """
 
-    def __init__(self, *arguments, is_json=True):
+    def __init__(self, *arguments, is_json=True, **environment):
         command = [sys.executable, "-c", "from hublink_desk.cli import main; main()", "events"]
         command += ["--json"] if is_json else []
         self.process = subprocess.Popen(
@@ -33,7 +34,7 @@ class Following(contextlib.AbstractContextManager):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **environment},
         )
         self._queues = [queue.Queue(), queue.Queue()]
         pipes = zip((self.process.stdout, self.process.stderr), self._queues, strict=True)
@@ -53,10 +54,10 @@ class Following(contextlib.AbstractContextManager):
         """All records that were not read yet, of a process that has ended."""
         return [json.loads(text) for text in iter(self._queues[0].get_nowait, None)]
 
-    def said(self, pattern):
+    def said(self, pattern, limit_s=_START_S):
         """The match of the next line on standard error that matches."""
         while True:
-            match = re.fullmatch(f"events: {pattern}", self._queues[1].get(timeout=_START_S))
+            match = re.fullmatch(f"events: {pattern}", self._queues[1].get(timeout=limit_s))
             if match:
                 return match
 

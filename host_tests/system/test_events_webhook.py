@@ -268,11 +268,12 @@ def test_filters_and_webhooks_may_be_repeated():
 
 
 def test_people_read_a_line_for_each():
-    with Following("--webhook", 0, is_json=False) as following:
+    """Whatever letters their terminal has."""
+    with Following("--webhook", 0, is_json=False, PYTHONIOENCODING="ascii") as following:
         with Webhook(f"http://127.0.0.1:{following.port()}/") as webhook:
-            webhook.post(EVENT)
+            webhook.post(state("Disconnected", "é", 1))
             assert webhook.drain(PATIENCE_S)
-        expected = "2018-06-02T19:17:44.4383997Z info    h DeviceConnected device LogicAppTestDevice: "
+        expected = r"2018-06-02T19:17:44.4383997Z warning h DeviceDisconnected device \xe9: "
         assert following.line().startswith(expected)
 
 
