@@ -49,7 +49,7 @@ def test_commands_of_the_desk_lead_to_what_is_copied_to_a_board(tmp_path):
     Workshop(tmp_path / "desk")
     shutil.copy(tmp_path / "desk" / "authority" / "ca.cert.pem", tmp_path / "iot-hub-ca-ecdsa.pem")
     shown = [line.split() for line in commands() if line.startswith(".venv/")]
-    assert [line[1] for line in shown] == ["ca", "device", "config", "build", "hub-ctl"]
+    assert [line[1] for line in shown] == ["ca", "device", "config", "build", "hub-ctl", "events"]
     for _, *words in shown:
         done = subprocess.run(
             [paths.ROOT / ".venv/bin/hublink", *(word for word in words if word != "--connect")],

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hublink_desk import device_code
@@ -15,7 +16,7 @@ SETTINGS = device_code.parse(
     json.dumps(
         {
             "device": "monitor",
-            "hub": {"type": "scaleway", "host": "Iot.fr-par.scw.cloud", "device_id": "m"},
+            "hub": {"type": "scaleway", "host": "iot.fr-par.scw.cloud", "device_id": "m"},
             "tls": TLS,
         }
     ).encode()
@@ -47,7 +48,7 @@ def of_post(event=EVENT):
 
 def test_lines_for_people():
     assert line(of_mqtt(), False) == (
-        "2020-03-24T09:02:12Z error   Iot.fr-par.scw.cloud sec.topic_denied device my-device-id: "
+        "2020-03-24T09:02:12Z error   iot.fr-par.scw.cloud sec.topic_denied device my-device-id: "
         "unauthorized topic [foo/bar]"
     )
     assert line(of_post(), True) == (
@@ -59,7 +60,7 @@ def test_lines_for_people():
 def test_what_is_no_event_is_a_line_with_its_text():
     record = of_post(b"\x1b[2J\n?")
     assert line(record, False) == f"{record.received} warning azure unparsed ?[2J??"
-    assert line(of_mqtt(b"hello"), False).endswith(" warning Iot.fr-par.scw.cloud unparsed hello")
+    assert line(of_mqtt(b"hello"), False).endswith(" warning iot.fr-par.scw.cloud unparsed hello")
 
 
 def test_what_a_terminal_would_obey_is_escaped():
@@ -73,7 +74,7 @@ def test_json_line_of_mqtt():
     assert NOW.fullmatch(record.received)
     assert json.loads(json_line(record, False)) == {
         "hub": "scaleway",
-        "hub_name": "Iot.fr-par.scw.cloud",
+        "hub_name": "iot.fr-par.scw.cloud",
         "severity": "error",
         "code": "sec.topic_denied",
         "object_type": "device",
@@ -131,7 +132,7 @@ WANTED = [
     ({"hubs": ("scaleway",)}, True, False),
     ({"hubs": ("azure", "scaleway")}, True, True),
     ({"hubs": ("H",)}, False, True),
-    ({"hubs": ("IOT.Fr-par.scw.cloud",)}, True, False),
+    ({"hubs": ("IOT.fr-par.scw.cloud",)}, True, False),
     ({"subject_prefix": "devices/Logic"}, False, True),
     ({"subject_prefix": "DEVICES/logic", "subject_suffix": "DEVICE"}, False, True),
     ({"subject_prefix": "devices/Logic", "subject_suffix": "x"}, False, False),
@@ -145,6 +146,10 @@ WANTED = [
 def test_filter_wants(given, wants_mqtt, wants_post):
     assert Filter(**given).wants(of_mqtt()) is wants_mqtt
     assert Filter(**given).wants(of_post()) is wants_post
+
+
+def test_letters_of_a_hubs_name_may_have_any_size():
+    assert Filter(hubs=("iot.example.test",)).wants(replace(of_mqtt(), hub_name="IoT.example.test"))
 
 
 def test_what_is_no_event_has_a_severity_and_a_code_and_no_more():
