@@ -14,7 +14,7 @@ demo: setup ## a node on this desk talks to a hub on this desk: make demo HUB=cl
 	@$(BIN)/hublink demo $(if $(HUB),--hub "$(HUB)") $(ARGS)
 
 test: lint ## all tests: lint, unit, MicroPython, system
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: setup ## read the code for mistakes
 	$(BIN)/ruff check

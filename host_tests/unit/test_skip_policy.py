@@ -11,16 +11,16 @@ FAILS = "def test_other(): assert False\n"
 
 @pytest.fixture
 def suite(pytester, monkeypatch):
-    """run(text of a test file, ci=...) -> the result of pytest in a checkout like ours."""
+    """run(text of a test file, ci=..., workers=...) -> the result of pytest in a checkout like ours."""
 
-    def run(text, ci=""):
+    def run(text, ci="", workers=0):
         monkeypatch.setenv("CI", ci)
         (pytester.path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
         tests = pytester.path / "host_tests"
         tests.mkdir()
         (tests / "conftest.py").write_text((ROOT / "host_tests" / "conftest.py").read_text())
         (tests / "test_it.py").write_text(text)
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider")
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-n", str(workers))
 
     return run
 
@@ -50,8 +50,9 @@ def test_test_that_is_not_run_is_listed_with_the_reason(suite):
     ],
     ids=["call", "mark", "condition", "fixture", "module", "unittest"],
 )
-def test_skip_of_every_kind_is_listed_and_fails_in_ci(suite, text):
-    result = suite(text, ci="true")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_skip_of_every_kind_is_listed_and_fails_in_ci(suite, text, workers):
+    result = suite(text, ci="true", workers=workers)
     assert result.ret != pytest.ExitCode.OK
     lines = ["*= not run on this machine =*", "host_tests/test_it.py*: it rains", "*that is a failure*"]
     result.stdout.fnmatch_lines(lines)
