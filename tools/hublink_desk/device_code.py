@@ -83,6 +83,27 @@ def read_credentials(settings, folder):
         )
 
 
+def read(path):
+    """A device's configuration, and the credentials that it names.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        (settings, credentials), as of `parse` and `read_credentials`.
+
+    Raises:
+        DeskError: the file cannot be read.
+        Refused: with the checker's complaints.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DeskError(f"{path} cannot be read ({error.strerror}); expected a configuration.") from error
+    settings = parse(data)
+    return settings, read_credentials(settings, path.parent)
+
+
 def takes_tokens(settings):
     """True if the password of this device is a token. settings: checked configuration."""
     with _firmware("hubs") as hubs:

@@ -6,7 +6,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from .. import device_code
-from ..errors import DeskError
 from ..fleet.consoles import name_for_certificate
 from ..fleet.identity import common_name, is_issued_by, key_problem
 from .finding import ERROR, OK, WARNING, Finding
@@ -30,12 +29,7 @@ def look_at(path, board=None):
         DeskError: there is no such file.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DeskError(f"{path} cannot be read ({error.strerror}); expected a configuration.") from error
-    try:
-        settings = device_code.parse(data)
-        credentials = device_code.read_credentials(settings, path.parent)
+        settings, credentials = device_code.read(path)
     except device_code.Refused as refused:
         return [_complaint(text) for text in refused.complaints], None, None
     findings = [
