@@ -10,7 +10,7 @@ help: ## list the targets
 setup: ## make this machine ready; at once when it is
 	@"$(PYTHON)" tools/setup_desk.py
 
-demo: setup ## a node on this desk talks to a hub on this desk: make demo HUB=clearblade (omnicore, generic)
+demo: setup ## a node on this desk talks to a hub on this desk: make demo HUB=clearblade (omnicore, azure, generic)
 	@$(BIN)/hublink demo $(if $(HUB),--hub "$(HUB)") $(ARGS)
 
 test: lint ## all tests: lint, unit, MicroPython, system

@@ -88,6 +88,7 @@ def demo(tmp_path):
         ("scaleway", "micropython32"),
         ("clearblade", "micropython32"),
         ("omnicore", "micropython"),
+        ("azure", "micropython"),
         ("generic", "micropython"),
     ],
 )
@@ -106,6 +107,7 @@ def test_demo_shows_eight_checks_and_succeeds(demo, hub, interpreter):
         ("scaleway", signal.SIGINT),
         ("scaleway", signal.SIGTERM),
         ("clearblade", signal.SIGINT),
+        ("azure", signal.SIGINT),
         ("generic", signal.SIGINT),
     ],
 )

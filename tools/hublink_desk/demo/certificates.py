@@ -99,9 +99,3 @@ class CertificateDemo(Demo):
         self.stage.say("demo", "SIGKILL")
         self.status.wait("the last will", lambda m: m == {"online": False}, mark)
         return 'status {"online": false} published by the hub'
-
-    def comes_back(self):
-        mark = self.telemetry.mark()
-        self.board.start()
-        message = self.telemetry.wait("a reading", lambda m: m["boot"] == 2, mark)
-        return f"boot 2, first message seq {message['seq']}"

@@ -127,6 +127,12 @@ class Demo:
         _expect_all_in_order(self.telemetry.items())
         return f"{arrived} arrived during the cut, seq {before}..{wanted} all there, in order"
 
+    def comes_back(self):
+        mark = self.telemetry.mark()
+        self.board.start()
+        message = self.telemetry.wait("a reading", lambda m: m["boot"] == 2, mark)
+        return f"boot 2, first message seq {message['seq']}"
+
     def refuses_a_wrong_hub(self):
         seen = self.stage.seen()
         wrong = self.stage.workshop.foreign.issue("hub", kind="hub", hosts=[HUB_NAME])

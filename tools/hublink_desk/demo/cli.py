@@ -6,13 +6,14 @@ import click
 from rich.console import Console
 
 from ..run import interpreter_option
+from .azure import Azure
 from .generic import Generic
 from .iotcore import ClearBlade, OmniCore
 from .scaleway import Scaleway
 from .stage import Stage
 from .waiting import Interrupt
 
-_DEMOS = {demo.HUB: demo for demo in (Scaleway, ClearBlade, OmniCore, Generic)}
+_DEMOS = {demo.HUB: demo for demo in (Scaleway, ClearBlade, OmniCore, Azure, Generic)}
 
 
 @click.command("demo")

@@ -9,7 +9,7 @@ class DeskHubLog:
     Args:
         stage: Stage.
         names: dict of device ID -> name to print in its place.
-        unsaid: function of a topic: whether messages there are too many to be printed.
+        unsaid: function of a topic: whether what is published there is too much to be printed.
     """
 
     def __init__(self, stage, names, unsaid):
@@ -20,7 +20,8 @@ class DeskHubLog:
     def __call__(self, record):
         """Take in a record, in any thread."""
         self._seen.add(record)
-        if record["what"] == "ready" or (record["what"] == "publish" and self._unsaid(record["topic"])):
+        is_message = record["what"] in ("publish", "event")
+        if record["what"] == "ready" or (is_message and self._unsaid(record["topic"])):
             return
         text = line(record)
         for device_id, name in self._names.items():

@@ -1,5 +1,7 @@
-# The demo's device: a reading twice a second, a state that commands change, and a handler that says what it
-# heard.
+# The demo's device: a reading twice a second, a state that configuration and commands change, and a handler
+# that says what it heard.
+import json
+
 from hublink import Node
 
 node = Node()
@@ -13,9 +15,16 @@ def room():
     return {"celsius": 20 + count % 10 / 10}
 
 
+@node.on_config
+def configured(payload):
+    node.set_state({"config": json.loads(payload)})
+
+
 @node.on_command
 def commanded(name, payload):
-    node.set_state({name: payload.decode()})
+    state = {name: payload.decode()}
+    node.set_state(state)
+    return state
 
 
 @node.on_event(severity="error")
