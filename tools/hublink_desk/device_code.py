@@ -143,6 +143,21 @@ def connect_packet(settings, credentials):
         return bytes(packet[:end])
 
 
+def device_id(settings):
+    """What a device is called in its hub's reports."""
+    with _firmware("hubs") as hubs:
+        return _hub(hubs, settings).device_id
+
+
+def free_topics(settings):
+    """(telemetry topic, status topic, QoS to listen with) of a device; None where the hub has fixed ones."""
+    with _firmware("hubs") as hubs:
+        hub = _hub(hubs, settings)
+        if not hub.FREE_TOPICS:
+            return None
+        return hub.telemetry_topic.decode(), hub.status_topic.decode(), hub.SUBSCRIBE_QOS
+
+
 def severities():
     """How bad a report can be, from the least on."""
     with _firmware("events") as events:
