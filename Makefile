@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
-	@echo 'ARGS="..." is handed on to demo, simulate, run, hub, flash, size, bench and wear; `make hub ARGS=--help` tells what they take.'
+	@echo 'ARGS="..." is handed on to demo, simulate, run, hub, flash, watch, size, bench and wear; `make hub ARGS=--help` tells what they take.'
 
 setup: ## make this machine ready; at once when it is
 	@"$(PYTHON)" tools/setup_desk.py
@@ -45,6 +45,9 @@ flash: setup ## put MicroPython onto a board: make flash BOARD=RPI_PICO_W FIRMWA
 	@$(BIN)/hublink flash $(if $(BOARD),--board "$(BOARD)") $(if $(FIRMWARE),--firmware "$(FIRMWARE)") \
 		$(if $(PORT),--port "$(PORT)") $(ARGS)
 
+watch: setup ## watch a fleet as its hub sees it: make watch CONFIG=config.json, or ARGS="--replay FILE"
+	@$(BIN)/hublink watch $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
+
 size: setup ## measure the firmware against its budgets
 	@$(BIN)/hublink size $(ARGS)
 
@@ -71,4 +74,4 @@ distclean: clean ## remove what set-up made, too
 config-is-given:
 	@test -n "$(CONFIG)" || { echo "make run: say which node to run: make run CONFIG=path/to/config.json" >&2; exit 2; }
 
-.PHONY: help setup demo test lint unit micropython system long simulate run hub flash size bench wear lock clean distclean config-is-given
+.PHONY: help setup demo test lint unit micropython system long simulate run hub flash watch size bench wear lock clean distclean config-is-given

@@ -29,7 +29,8 @@ def commands():
 def test_every_make_command_is_a_target():
     listed = {line.split()[1] for line in make("help").stdout.splitlines() if line.startswith("make ")}
     shown = {line.split()[1] for line in commands() if line.startswith("make ")}
-    assert {"demo", "test", "help", "run", "hub", "size", "bench", "wear", "simulate", "long"} == shown
+    wanted = {"demo", "test", "help", "run", "hub", "watch", "size", "bench", "wear", "simulate", "long"}
+    assert wanted == shown
     assert shown <= listed
 
 

@@ -20,6 +20,7 @@ _VERBS = {
     "reference": "hublink_desk.reference.cli:command",
     "run": "hublink_desk.run:command",
     "size": "hublink_desk.size:command",
+    "watch": "hublink_desk.watch.cli:command",
     "webhook": "hublink_desk.webhook.cli:command",
 }
 

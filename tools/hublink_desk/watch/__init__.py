@@ -1,0 +1,1 @@
+"""`hublink watch`: the fleet as its hub sees it."""
