@@ -2,6 +2,7 @@
 
 import pytest
 from hublink_desk.build import compile_firmware
+from hublink_desk.mosquitto import Mosquitto
 from hublink_desk.servers import DnsServer, SntpServer
 from hublink_desk.workshop import HUB_NAME, Workshop
 
@@ -27,6 +28,13 @@ def mpy(tmp_path_factory):
 @pytest.fixture
 def workshop(tmp_path):
     return Workshop(tmp_path / "desk")
+
+
+@pytest.fixture
+def mosquitto(workshop, tmp_path):
+    """A Mosquitto that takes the workshop's devices."""
+    with Mosquitto(tmp_path / "mosquitto", workshop.ca, workshop.hub) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

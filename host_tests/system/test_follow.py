@@ -10,7 +10,6 @@ from hublink_desk.errors import DeskError
 from hublink_desk.follow import Follower, Message
 from hublink_desk.hub import Device
 from hublink_desk.hub.iotcore import Device as IotCoreDevice
-from hublink_desk.mosquitto import Mosquitto
 from hublink_desk.workshop import device_id
 
 from host_tests.fakes import codec
@@ -60,12 +59,6 @@ def hub(desk, workshop):
         return desk.start(dialect, **{**options, **files})
 
     return start
-
-
-@pytest.fixture
-def mosquitto(workshop):
-    with Mosquitto(workshop.folder / "mosquitto", workshop.ca, workshop.hub) as broker:
-        yield broker
 
 
 def test_hears_what_is_published_and_what_was_retained(workshop, hub):

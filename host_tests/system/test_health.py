@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from hublink_desk import paths
-from hublink_desk.mosquitto import Mosquitto
 from hublink_desk.run import DeskBoard
 
 from host_tests.system.listener import Listener
@@ -16,12 +15,6 @@ TOPIC = f"{NAME}/telemetry"
 STEP_S = 20.0
 BAD_BOOTS = 5
 KILLS = 3
-
-
-@pytest.fixture
-def mosquitto(workshop, tmp_path):
-    with Mosquitto(tmp_path / "mosquitto", workshop.ca, workshop.hub) as broker:
-        yield broker
 
 
 @pytest.fixture

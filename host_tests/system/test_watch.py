@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from hublink_desk.hub import DeskHub, Device
-from hublink_desk.mosquitto import Mosquitto
 from hublink_desk.run import DeskBoard
 from hublink_desk.workshop import device_id
 
@@ -75,12 +74,6 @@ class Watching(contextlib.AbstractContextManager):
 def _read(pipe, feed):
     for line in pipe:
         feed.put(line.rstrip("\n"))
-
-
-@pytest.fixture
-def mosquitto(workshop, tmp_path):
-    with Mosquitto(tmp_path / "mosquitto", workshop.ca, workshop.hub) as broker:
-        yield broker
 
 
 @pytest.fixture
