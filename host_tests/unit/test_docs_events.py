@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
-from hublink_desk import device_code, paths
-from hublink_desk.events import cli, mqtt, order, record, webhook
+from hublink_desk import device_code, follow, paths
+from hublink_desk.events import cli, order, record, webhook
 from hublink_desk.webhook.cli import command as sender
 
 from host_tests.shim import install
@@ -49,7 +49,7 @@ def test_every_filter_is_there():
     ("number", "text"),
     [
         (order.IDS_MAX, "the last 50,000 are"),
-        (mqtt._WAIT_MAX_S, "up to 32 s"),
+        (follow._PAUSE_MAX_S, "up to 32 s"),
         (webhook._BODY_MAX_LEN >> 20, "more than 1 MB"),
     ],
 )
