@@ -221,7 +221,7 @@ class DeskBoard:
     def _life(self, cause, path, fifo):
         """The device from one reset to the next; returns the cause of the next, or None for no next."""
         _read(fifo)  # what an earlier life left in it
-        device = _Device(self._spawn(cause, path), fifo)
+        device = _Device(self._spawn(cause, path), fifo, self._printed)
         self._process = device.process
         self._log.tell()
         try:
@@ -243,13 +243,22 @@ class DeskBoard:
             cwd=self._folder,
             env=self._env
             | {"HUBLINK_WATCHDOG": watchdog_path, "HUBLINK_RESET_CAUSE": cause, "HUBLINK_KEPT": self._kept},
-            stdin=subprocess.DEVNULL,
+            stdin=self._stdin(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,  # a board has one console
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for us, and we pass it on, once
             preexec_fn=end_with_parent(),  # noqa: PLW1509 - the child calls one C function, which takes no lock
         )
+
+    # What a board with more than a console changes.
+
+    def _stdin(self):
+        """What the device reads, as Popen takes it."""
+        return subprocess.DEVNULL
+
+    def _printed(self, data):
+        """The device has printed these bytes, which need not be a line."""
 
     def _accompany(self, device):
         """Hear the device until it ends or has to be ended; returns why."""
@@ -308,9 +317,10 @@ def _verdict(why, exit_code, timeout_ms):
 class _Device:
     """One life of the device: its process, its console, its watchdog."""
 
-    def __init__(self, process, fifo):
+    def __init__(self, process, fifo, on_output):
         self.process = process
         self._fifo = fifo
+        self._on_output = on_output
         self._console = process.stdout.fileno()
         os.set_blocking(self._console, False)
         self._is_silent = False  # its console is closed
@@ -342,14 +352,18 @@ class _Device:
         """The lines (bytes, with their ends) that a piece of its output completes."""
         data = _read(self._console)
         self._is_silent = data == b""
-        return self._splitter.split(data or b"")
+        return self._take(data or b"")
 
     def last_lines(self):
         """What is left when it has ended."""
         lines = []
         while data := _read(self._console):
-            lines += self._splitter.split(data)
+            lines += self._take(data)
         return lines + self._splitter.rest()
+
+    def _take(self, data):
+        self._on_output(data)
+        return self._splitter.split(data)
 
     def hear_feeding(self):
         """Take in what it told its watchdog. Returns a line of complaint, mostly none."""
