@@ -24,6 +24,12 @@ class Board:
     has_umqtt: bool
     modules: dict
 
+    @property
+    def platform(self):
+        """What its MicroPython has as sys.platform."""
+        chips = [name.removeprefix("chip_") for name in self.modules if name.startswith("chip_")]
+        return chips[0] if chips else "linux"
+
 
 def names():
     """Names of all boards, sorted."""

@@ -11,6 +11,7 @@ _VERBS = {
     "ca": "hublink_desk.fleet.ca:command",
     "config": "hublink_desk.check.cli:command",
     "demo": "hublink_desk.demo.cli:command",
+    "deploy": "hublink_desk.deploy.cli:command",
     "device": "hublink_desk.fleet.device:command",
     "events": "hublink_desk.events.cli:command",
     "flash": "hublink_desk.flash.cli:command",

@@ -1,0 +1,103 @@
+"""What goes onto a board: what was built, and a device's configuration and certificates."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+
+from .. import device_code
+from ..builder.package_json import NAME as PACKAGE_JSON
+from ..errors import DeskError
+from ..fleet import configuration
+from ..fleet.home import CONFIG
+
+MANIFEST = "hublink.files"  # on the board: hash and path of each file of the version
+
+
+@dataclass(frozen=True)
+class Payload:
+    """Files by their path on the board.
+
+    Attributes:
+        code: path -> bytes, of what was built, with the manifest.
+        settings: path -> bytes, of the configuration and what it names.
+        absent: path -> bytes of the keys that are not to be copied, and must be there already.
+    """
+
+    code: dict
+    settings: dict
+    absent: dict
+
+    @property
+    def files(self):
+        """All that is to be on the board: path -> bytes."""
+        return self.code | self.settings
+
+
+def digest(data):
+    """SHA-256 as text."""
+    return sha256(data).hexdigest()
+
+
+def load(built, board, config, with_keys):
+    """Read what goes onto a board.
+
+    Args:
+        built: Path of the folder that `hublink build` has made.
+        board: Board it is for.
+        config: Path of a device's configuration, with its certificates beside it; None to leave those on the
+            board alone.
+        with_keys: copy the keys, too.
+
+    Returns:
+        Payload.
+
+    Raises:
+        DeskError: something is missing, or the device would not take it.
+    """
+    code = _code(built, board)
+    settings, keys = _settings(config, board) if config else ({}, {})
+    if config:
+        _check_hub(json.loads(settings[CONFIG])["hub"]["type"], code, built)
+    manifest = "".join(f"{digest(data)} {path}\n" for path, data in sorted(code.items()))
+    code[MANIFEST] = manifest.encode()
+    return Payload(code, settings | keys, {}) if with_keys else Payload(code, settings, keys)
+
+
+def manifest_paths(text):
+    """The paths in a manifest (str)."""
+    return [line.partition(" ")[2] for line in text.splitlines()]
+
+
+def _code(built, board):
+    if not (built / "main.py").is_file():
+        hint = f"build it first: hublink build --board {board.name}"
+        raise DeskError(f"There is no build in {built}.", hint)
+    return {
+        path.relative_to(built).as_posix(): path.read_bytes()
+        for path in sorted(built.rglob("*"))
+        if path.is_file() and path.name != PACKAGE_JSON
+    }
+
+
+def _settings(config, board):
+    """Two dicts of path -> bytes: what everybody may read, and the keys."""
+    try:
+        data = config.read_bytes()
+        checked = configuration.check(json.loads(data), board)
+    except OSError as error:
+        raise DeskError(f"{config} cannot be read ({error.strerror}); expected a configuration.") from error
+    except ValueError as error:
+        raise DeskError(f"{config} is not JSON: {error}.") from error
+    tls = checked["tls"]
+    device_code.read_credentials(checked, config.parent)
+    named = [*tls["ca"], tls.get("cert")], [tls.get("key"), tls.get("secret")]
+    certificates, keys = (
+        {name: (config.parent / name).read_bytes() for name in filter(None, names)} for names in named
+    )
+    return {CONFIG: data, **certificates}, keys
+
+
+def _check_hub(hub_type, code, built):
+    if f"hublink/hubs/{hub_type}.mpy" not in code and "hublink/__init__.mpy" in code:
+        hint = "build it with the same --config"
+        raise DeskError(f"The build in {built} does not know the hub {hub_type}.", hint)

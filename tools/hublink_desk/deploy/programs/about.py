@@ -1,0 +1,45 @@
+# What the board is and has: prints a dict.
+import gc
+import os
+import sys
+
+
+def files(folder):
+    for entry in os.ilistdir(folder):
+        path = folder + entry[0]
+        if entry[1] == 0x4000:
+            folders.append(path)
+            files(path + "/")
+        else:
+            found[path] = entry[3]
+
+
+found = {}
+folders = []
+files("")
+gc.collect()
+space = os.statvfs("")
+this = sys.implementation
+about = {
+    "version": this.version[:3],
+    "platform": sys.platform,
+    "machine": this._machine,
+    "build": getattr(this, "_build", ""),
+    "mpy": this._mpy & 0xFF,
+    "path": sys.path,
+    "files": found,
+    "folders": folders,
+    "block_len": space[0],
+    "flash_len": space[0] * space[2],
+    "flash_free": space[0] * space[3],
+    "heap_free": gc.mem_free(),
+    "heap_used": gc.mem_alloc(),
+}
+try:
+    import board
+
+    about["maintenance"] = board.maintenance()
+except Exception as e:  # there is none, or it is damaged
+    about["maintenance"] = None
+    about["trouble"] = repr(e)
+print(repr(about))

@@ -1,0 +1,6 @@
+# Resets the board into maintenance mode, as hublink.maintenance(True) does, but needs nothing else of hublink.
+import board
+
+board.keep(0, 0)  # this reset is no crash
+board.set_maintenance(True)
+board.reset()

@@ -1,0 +1,131 @@
+"""Brings a version onto a board so that at each moment one version is there whole.
+
+The new files are copied beside the old ones and their hashes compared there; then the plan is put in place by
+one rename, and from that on firmware/boot.py makes the new version of it, whatever happens.
+"""
+
+from dataclasses import dataclass, field
+
+from ..errors import DeskError
+from . import plan
+from .payload import MANIFEST, digest, manifest_paths
+
+BOOT = "boot.py"
+_HASHED_AT_ONCE = 16
+
+
+@dataclass
+class Change:
+    """What a deployment changes on a board.
+
+    Attributes:
+        put: paths to copy.
+        remove: paths of stale files.
+        kept: how many files are there already.
+        staged: paths that an earlier attempt has copied.
+        modules: dict of module name -> where it is loaded from after the change.
+    """
+
+    put: list
+    remove: list
+    kept: int
+    staged: list = field(default_factory=list)
+    modules: dict = field(default_factory=dict)
+
+
+def survey(remote, about, payload):
+    """Compare a board with what is to be there.
+
+    Args:
+        remote: Remote, its program stopped.
+        about: what programs/about.py says of it.
+        payload: Payload.
+
+    Returns:
+        Change.
+
+    Raises:
+        DeskError: a key is missing on the board, or is another one.
+    """
+    files, on_board = payload.files, about["files"]
+    _check_keys(remote, on_board, payload.absent)
+    equal = _equal(remote, on_board, {path: path for path in files}, files)
+    put = [path for path in files if path not in equal]
+    deployed = manifest_paths(remote.read(MANIFEST).decode()) if MANIFEST in on_board else []
+    remove = plan.stale(files, on_board, deployed)
+    remove += plan.emptied(about["folders"], on_board, remove, files)
+    staged = _equal(remote, on_board, {path: plan.staged(path) for path in put}, files)
+    after = (set(on_board) | set(files)) - set(remove)
+    folders = [*about["folders"], *plan.new_folders(files, about["folders"])]
+    frozen = remote.output("modules").split()
+    modules = plan.sources(payload.code, after, folders, about["path"], frozen)
+    return Change(put, remove, len(equal), staged, modules)
+
+
+def apply(remote, about, payload, change, on_progress=lambda length: None):
+    """Copy what has to be copied, and commit it; the board makes the new version of it when it starts.
+
+    Args:
+        remote, about, payload: as `survey` has them.
+        change: Change.
+        on_progress: called with the number of bytes that each step has written.
+
+    Raises:
+        DeskError: there is no space, or a file arrived damaged. Then the old version is as it was.
+    """
+    files = payload.files
+    todo = [path for path in change.put if path not in change.staged]
+    folders = plan.new_folders([*change.put, plan.staged(BOOT)], about["folders"])
+    _check_space(about, [len(files[path]) for path in todo], len(folders))
+    waiting = {plan.staged(path) for path in change.staged}
+    leftovers = [path for path in about["files"] if path.startswith(plan.NEXT + "/") and path not in waiting]
+    remote.run("prepare", folders=folders, leftovers=leftovers)
+    if BOOT in todo:  # first: it has to know what a plan is
+        _copy(remote, {BOOT: files[BOOT]}, on_progress)
+        remote.run("rename", old=plan.staged(BOOT), new=BOOT)
+        todo.remove(BOOT)
+    _copy(remote, {path: files[path] for path in todo}, on_progress)
+    text = plan.text([path for path in change.put if path != BOOT], change.remove).encode()
+    _copy(remote, {plan.PLAN: text}, lambda length: None)
+    remote.run("rename", old=plan.staged(plan.PLAN), new=plan.PLAN)
+
+
+def _copy(remote, files, on_progress):
+    """Copy files beside the version that runs, and see whether they have arrived."""
+    for path, data in files.items():
+        remote.write(plan.staged(path), data, on_progress)
+    there = {plan.staged(path): len(data) for path, data in files.items()}
+    arrived = _equal(remote, there, {path: plan.staged(path) for path in files}, files)
+    for path in files:
+        if path not in arrived:
+            raise DeskError(f"{path} arrived damaged; the version before runs on.", "deploy again")
+
+
+def _equal(remote, on_board, places, files):
+    """Those paths of `files` whose contents are on the board. places: path -> path on the board."""
+    candidates = [path for path, place in places.items() if on_board.get(place) == len(files[path])]
+    equal = []
+    for start in range(0, len(candidates), _HASHED_AT_ONCE):
+        some = candidates[start : start + _HASHED_AT_ONCE]
+        found = remote.run("hashes", paths=[places[path] for path in some])
+        equal += [path for path, each in zip(some, found, strict=True) if each == digest(files[path])]
+    return equal
+
+
+def _check_keys(remote, on_board, keys):
+    equal = _equal(remote, on_board, {path: path for path in keys}, keys)
+    for path in keys:
+        if path not in equal:
+            what = "another" if path in on_board else "no"
+            raise DeskError(
+                f"The board has {what} {path}, which its configuration names.", "--with-keys copies it"
+            )
+
+
+def _check_space(about, lengths, folders):
+    needed = plan.space_needed(lengths, folders, about["block_len"])
+    if needed > about["flash_free"]:
+        message = f"The new version needs {needed:,} bytes of flash; {about['flash_free']:,} are free."
+        raise DeskError(
+            message, "remove files with `mpremote rm`, or build with --config for what it needs alone"
+        )
