@@ -1,7 +1,7 @@
 # Cuts the power at every operation of the flash, while a new version is copied and while boot.py puts it in
 # place: deploy_cut.py BOOT_PY. After each cut a second device starts from a copy of the flash as it is then,
-# and runs boot.py, which is cut at every operation, too. It must have one version whole: the old one until the
-# plan is there, the new one from then on.
+# and runs boot.py, which is cut at every operation, too. It must have one version whole: the old one until
+# the plan is there, the new one from then on.
 import os
 import sys
 

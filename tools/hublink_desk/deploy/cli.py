@@ -12,7 +12,7 @@ from .. import boards, paths
 from ..errors import DeskError
 from ..ports import find_port
 from . import payload, switch, versions
-from .remote import PROMPT, Remote
+from .remote import PROMPT, Lost, Remote
 
 START_S = 60  # within which a node that has started says something
 _UP = "hublink: link "
@@ -67,6 +67,8 @@ def _deploy(remote, board, what, is_json):
         with _progress(sum(len(what.files[path]) for path in change.put)) as advance:
             if change.put or change.remove:
                 switch.apply(remote, about, what, change, advance)
+    except Lost:
+        raise
     except BaseException:  # Ctrl-C, too: the board is not left without a program
         remote.try_to_leave()
         raise
