@@ -1,7 +1,5 @@
 """`hublink config`: checks the configuration of a device."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,7 +7,7 @@ import click
 from .. import boards
 from .connect import connect as connect_as_device
 from .files import look_at
-from .finding import ERROR
+from .finding import show
 
 
 @click.group("config")
@@ -44,20 +42,9 @@ def check(file, board_name, is_connecting, limit_s, is_json):
     found, settings, credentials = look_at(file, boards.find(board_name) if board_name else None)
     has_failed = False
     for finding in found:
-        has_failed |= _show(finding, is_json)
+        has_failed |= show(finding, is_json)
     if is_connecting and settings:
         for finding in connect_as_device(settings, credentials, limit_s):
-            has_failed |= _show(finding, is_json)
+            has_failed |= show(finding, is_json)
     if has_failed:
         raise SystemExit(1)
-
-
-def _show(finding, is_json):
-    """Print it; True if it is an error."""
-    if is_json:
-        click.echo(json.dumps(asdict(finding), ensure_ascii=False))
-    else:
-        click.echo(f"{finding.level:8}{finding.what}: {finding.text}")
-        if finding.hint:
-            click.echo(f"        hint: {finding.hint}")
-    return finding.level == ERROR

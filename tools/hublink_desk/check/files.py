@@ -31,19 +31,20 @@ def look_at(path, board=None):
     try:
         settings, credentials = device_code.read(path)
     except device_code.Refused as refused:
-        return [_complaint(text) for text in refused.complaints], None, None
+        return [complaint(text) for text in refused.complaints], None, None
     findings = [
         Finding(OK, "config", f"the device takes it: {settings['device']} at {settings['hub']['host']}")
     ]
     if board and board.needs_wifi and not settings["wifi"]["networks"]:
-        findings.append(_complaint(f"wifi.networks: empty, expected a network for {board.name}"))
+        findings.append(complaint(f"wifi.networks: empty, expected a network for {board.name}"))
     findings += _credentials(settings, credentials)
     if any(finding.level == ERROR and finding.code not in _DATES for finding in findings):
         return findings, None, None
     return findings, settings, credentials
 
 
-def _complaint(text):
+def complaint(text):
+    """The Finding of a sentence of the device's own checker."""
     setting, colon, rest = text.partition(": ")
     return Finding(ERROR, setting if colon else "config", rest or text, code="refused")
 
@@ -51,21 +52,21 @@ def _complaint(text):
 def _credentials(settings, credentials):
     authorities, findings = [], []
     for name, data in zip(settings["tls"]["ca"], credentials["ca"], strict=True):
-        cert = _parsed(f"tls.ca {name}", data, x509.load_der_x509_certificate, findings)
+        cert = parsed(f"tls.ca {name}", data, x509.load_der_x509_certificate, findings)
         if cert:
             authorities.append(cert)
-            findings.append(_dates(f"tls.ca {name}", cert, "replace it by the hub's new authority"))
+            findings.append(dates(f"tls.ca {name}", cert, "replace it by the hub's new authority"))
     key = cert = None
     if credentials["key"]:
-        key = _parsed("tls.key", credentials["key"], _private_key, findings)
+        key = parsed("tls.key", credentials["key"], _private_key, findings)
     if credentials["cert"]:
-        cert = _parsed("tls.cert", credentials["cert"], x509.load_der_x509_certificate, findings)
+        cert = parsed("tls.cert", credentials["cert"], x509.load_der_x509_certificate, findings)
     if key:
         findings += _key(settings, key, cert, credentials)
     if credentials["secret"]:
         findings.append(Finding(OK, "tls.secret", "base64, signs tokens"))
     if cert:
-        findings.append(_dates("tls.cert", cert, _RENEW))
+        findings.append(dates("tls.cert", cert, _RENEW))
         findings += _names(settings, cert, authorities)
     return findings
 
@@ -74,7 +75,8 @@ def _private_key(data):
     return serialization.load_der_private_key(data, None)
 
 
-def _parsed(what, data, parse, findings):
+def parsed(what, data, parse, findings):
+    """parse(data); if it raises, None, and a Finding about `what` more."""
     try:
         return parse(data)
     except (ValueError, TypeError) as error:  # TypeError: encrypted
@@ -82,7 +84,8 @@ def _parsed(what, data, parse, findings):
         return None
 
 
-def _dates(what, cert, hint):
+def dates(what, cert, hint):
+    """The Finding about when a certificate ends. hint: what to do about it in time."""
     now = datetime.now(timezone.utc)
     first, last = cert.not_valid_before_utc, cert.not_valid_after_utc
     name = common_name(cert) or cert.subject.rfc4514_string()
@@ -106,7 +109,7 @@ def _key(settings, key, cert, credentials):
         try:
             device_code.connect_packet(settings, credentials)
         except device_code.Refused as refused:
-            yield _complaint(refused.complaints[0])
+            yield complaint(refused.complaints[0])
             return
     problem = key_problem(key)
     if problem:

@@ -1,6 +1,9 @@
 """What a check has found: one line for a person, one object for a script."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+
+import click
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 
@@ -22,3 +25,14 @@ class Finding:
     text: str
     hint: str = ""
     code: str = ""
+
+
+def show(finding, is_json):
+    """Print it, as one JSON object where that is asked for. Returns True if it is an error."""
+    if is_json:
+        click.echo(json.dumps(asdict(finding), ensure_ascii=False))
+    else:
+        click.echo(f"{finding.level:8}{finding.what}: {finding.text}")
+        if finding.hint:
+            click.echo(f"        hint: {finding.hint}")
+    return finding.level == ERROR
