@@ -91,11 +91,18 @@ def largest_block():
     return None
 
 
-# machine.reset() goes through the watchdog too, so reset_cause() alone cannot tell (#19409).
+_cause = ""
+
+
+# machine.reset() goes through the watchdog too, so reset_cause() alone cannot tell (#19409). To be asked
+# before this start has started its watchdog, which sets the mark; the answer stays.
 def reset_cause():
-    if machine.reset_cause() != machine.WDT_RESET:
-        return "power_on"
-    return "watchdog" if machine.mem32[_scratch(_BITE_AT)] == _BITE else "reset"
+    global _cause  # noqa: PLW0603 - there is one start
+    if not _cause:
+        _cause = "watchdog" if machine.mem32[_scratch(_BITE_AT)] == _BITE else "reset"
+        if machine.reset_cause() != machine.WDT_RESET:
+            _cause = "power_on"
+    return _cause
 
 
 # Address of a watchdog scratch register; where they begin is the board's to say.
