@@ -7,10 +7,16 @@ _EPERM = 1
 _names = {"hostname": "PicoW", "country": "XX"}
 
 
+# There is one radio, however often it is asked for.
 class WLAN:
     PM_NONE = 0x10
 
-    def __init__(self, interface=STA_IF):
+    def __new__(cls, interface=STA_IF):
+        return _station
+
+
+class _Station:
+    def __init__(self):
         self._active = self._joined = False
 
     def active(self, on=None):
@@ -48,6 +54,9 @@ class WLAN:
 
     def config(self, pm):
         self._powered()
+
+
+_station = _Station()
 
 
 def hostname(name=None):
