@@ -63,9 +63,9 @@ def load(built, board, config, with_keys):
     return Payload(code, settings | keys, {}) if with_keys else Payload(code, settings, keys)
 
 
-def manifest_paths(text):
-    """The paths in a manifest (str)."""
-    return [line.partition(" ")[2] for line in text.splitlines()]
+def read_manifest(data):
+    """dict of path -> hash, of what a manifest (bytes) names."""
+    return {path: each for each, _, path in (line.partition(" ") for line in data.decode().splitlines())}
 
 
 def _code(built, board):

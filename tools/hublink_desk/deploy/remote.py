@@ -19,6 +19,7 @@ CHUNK_LEN = 1024  # bytes of a file at a time: small beside an ESP32's heap
 PROMPT = ">>> "
 
 _ANSWER_S = 10  # a board that says nothing for so long is lost
+_HASHED_AT_ONCE = 16
 _RAW_S = 3  # for one try to stop the program; a TLS handshake cannot be stopped
 _RAW_TRIES = 5
 _RESTART_S = 20
@@ -80,6 +81,11 @@ class Remote:
             self._transport.serial.close()  # the transport's own close() fails where the port is gone
             self._transport = None
 
+    @property
+    def transport(self):
+        """mpremote's own."""
+        return self._transport
+
     def stop(self, soft_reset=False):
         """Stop the program that runs, and get the raw REPL.
 
@@ -130,6 +136,13 @@ class Remote:
         with self._errors():
             return self._transport.exec(source).decode()
 
+    def hashes(self, paths):
+        """dict of path -> SHA-256 as text, of files on the board."""
+        found = []
+        for start in range(0, len(paths), _HASHED_AT_ONCE):
+            found += self.run("hashes", paths=paths[start : start + _HASHED_AT_ONCE])
+        return dict(zip(paths, found, strict=True))
+
     def write(self, path, data, on_progress=lambda length: None):
         """Write a file.
 
@@ -176,10 +189,11 @@ class Remote:
         self._begin(program)
         yield from self.lines(limit_s)
 
-    def lines(self, limit_s=None):
+    def lines(self, limit_s=None, to_prompt=True):
         """Yield each line that the board prints, without its end; for limit_s seconds at most.
 
-        The port is opened anew when it has gone, as a Pico's does at a reset. A prompt of the REPL ends it.
+        The port is opened anew when it has gone, as a Pico's does at a reset. to_prompt: a prompt of the REPL
+        is the last line.
         """
         end_s = time.monotonic() + limit_s if limit_s else float("inf")
         text = ""
@@ -190,7 +204,7 @@ class Remote:
                 self._reopen(end_s)
                 continue
             yield from (line.rstrip("\r") for line in lines)
-            if text == PROMPT:
+            if to_prompt and text == PROMPT:
                 yield PROMPT
                 return
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from ..errors import DeskError
 from . import plan
-from .payload import MANIFEST, digest, manifest_paths
+from .payload import MANIFEST, digest, read_manifest
 
 BOOT = "boot.py"
-_HASHED_AT_ONCE = 16
 
 
 @dataclass
@@ -51,7 +50,7 @@ def survey(remote, about, payload):
     _check_keys(remote, on_board, payload.absent)
     equal = _equal(remote, on_board, {path: path for path in files}, files)
     put = [path for path in files if path not in equal]
-    deployed = manifest_paths(remote.read(MANIFEST).decode()) if MANIFEST in on_board else []
+    deployed = read_manifest(remote.read(MANIFEST)) if MANIFEST in on_board else []
     remove = plan.stale(files, on_board, deployed)
     remove += plan.emptied(about["folders"], on_board, remove, files)
     staged = _equal(remote, on_board, {path: plan.staged(path) for path in put}, files)
@@ -104,12 +103,8 @@ def _copy(remote, files, on_progress):
 def _equal(remote, on_board, places, files):
     """Those paths of `files` whose contents are on the board. places: path -> path on the board."""
     candidates = [path for path, place in places.items() if on_board.get(place) == len(files[path])]
-    equal = []
-    for start in range(0, len(candidates), _HASHED_AT_ONCE):
-        some = candidates[start : start + _HASHED_AT_ONCE]
-        found = remote.run("hashes", paths=[places[path] for path in some])
-        equal += [path for path, each in zip(some, found, strict=True) if each == digest(files[path])]
-    return equal
+    found = remote.hashes([places[path] for path in candidates])
+    return [path for path in candidates if found[places[path]] == digest(files[path])]
 
 
 def _check_keys(remote, on_board, keys):
