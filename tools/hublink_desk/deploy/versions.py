@@ -41,9 +41,11 @@ def check(about, board, known):
         DeskError: it is another board, or its MicroPython is too old.
     """
     version = tuple(about["version"])
-    if version[:2] < FLOOR or about["mpy"] != MPY:
+    if version[:2] < FLOOR:
         hint = "`hublink flash` puts a newer one on it"
         raise DeskError(f"The board runs MicroPython {text(version)}; expected {text(FLOOR)} or later.", hint)
+    if about["mpy"] != MPY:
+        raise DeskError(f"The board loads .mpy files of version {about['mpy']}; expected {MPY}.")
     build = about["build"].partition("-")[0]
     if about["platform"] != board.platform or (build in known and build != board.name):
         raise DeskError(
