@@ -1,6 +1,8 @@
 """What the tests of verbs that talk to a board share: the board on the desk, and versions to put on it."""
 
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 
 from hublink_desk import paths
@@ -39,6 +41,16 @@ def switched_on(folder):
         board.start()
         board.wait_line("Type .help", LIMIT_S)
         yield board
+
+
+def mpremote(board, *words):
+    """What mpremote prints, called as a person calls it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mpremote", "connect", board.port, *map(str, words)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from hublink_desk.flash_cost import PROGRAMS
 from hublink_desk.hub import DeskHub
 
 from host_tests.both.interpreters import needs
-from host_tests.system.board_parts import LIMIT_S, UP, stopped, switched_on, version
+from host_tests.system.board_parts import LIMIT_S, UP, mpremote, stopped, switched_on, version
 from host_tests.verbs import good, hublink
 
 BOARD = "RPI_PICO_W"
@@ -189,6 +189,14 @@ def test_only_what_has_changed_is_copied_and_what_is_stale_removed(board, tmp_pa
     code = {"boot.py", "main.py", "one.py", "three.py", "inner/two.py", "hublink.files"}
     assert set(about["files"]) == kept | code
     assert about["folders"] == ["inner"]
+
+
+def test_what_was_copied_by_hand_runs_and_is_not_copied_again(board, tmp_path):
+    built = version(tmp_path / "built", 1)
+    mpremote(board, "cp", "-r", f"{built}/.", ":")
+    mpremote(board, "reset")
+    board.wait_line(f"^{UP}1 1 1$", LIMIT_S)
+    assert deployed(board, built)["copied"] == ["hublink.files"]
 
 
 def test_keys_go_only_when_asked_for(board, workshop, tmp_path):

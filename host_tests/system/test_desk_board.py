@@ -1,25 +1,19 @@
 """The board on the desk: mpremote works with it, and it does what a Pico W does to whoever deploys to it."""
 
-import subprocess
-import sys
-
 import pytest
 from hublink_desk.desk_board import SerialBoard
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from host_tests.both.interpreters import DEVICES, needs
+from host_tests.system.board_parts import LIMIT_S, mpremote, switched_on
 
-LIMIT_S = 15
 RESET = "import machine, time\ntime.sleep_ms(100)\nmachine.reset()"  # as mpremote: the host hears the answer
 
 
 @pytest.fixture
 def board(tmp_path):
-    needs("micropython")
-    with SerialBoard(tmp_path / "board") as it:
-        it.start()
-        it.wait_line("Type .help", LIMIT_S)
+    with switched_on(tmp_path / "board") as it:
         yield it
 
 
@@ -30,15 +24,6 @@ def repl(board):
     transport.enter_raw_repl(soft_reset=False)
     yield transport
     transport.serial.close()  # its own close() fails where the port is gone
-
-
-def mpremote(board, *words):
-    done = subprocess.run(
-        [sys.executable, "-m", "mpremote", "connect", board.port, *map(str, words)],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("interpreter", DEVICES)

@@ -1,4 +1,4 @@
-"""From nothing to a build, as a person does it: each verb a process of its own, in a folder of its own."""
+"""From nothing to a node that is online, as a person does it: each verb a process, in a folder of its own."""
 
 import json
 import os
@@ -9,6 +9,8 @@ import pytest
 from hublink_desk.hub import DeskHub
 from hublink_desk.paths import ROOT
 
+from host_tests.system.board_parts import switched_on
+
 LIMIT_S = 30
 # The tool of this checkout comes before an installed one.
 _PATH = os.pathsep.join(filter(None, [str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
@@ -17,13 +19,17 @@ _TOOL = "from hublink_desk.cli import main; main(prog_name='hublink')"
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs a verb in an empty folder; returns (exit code, standard output, standard error)."""
+    """Runs a verb in an empty folder; returns (exit code, standard output, standard error).
 
-    def run(line):
+    text: what is typed.
+    """
+
+    def run(line, text=""):
         done = subprocess.run(
             [sys.executable, "-c", _TOOL, *line.split()],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": _PATH},
+            input=text,
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
@@ -34,7 +40,7 @@ def run(tmp_path):
     return run
 
 
-def test_from_nothing_to_a_build(run, tmp_path):
+def test_from_nothing_to_a_node_that_is_online(run, tmp_path):
     fleet = tmp_path / "fleet"
     assert run("ca init")[0] == 0
     assert run("ca server desk --host localhost --host 127.0.0.1")[0] == 0
@@ -42,16 +48,22 @@ def test_from_nothing_to_a_build(run, tmp_path):
     hub = DeskHub(
         dialect="generic", server_cert=f"{broker}.cert.pem", server_key=f"{broker}.key.pem", ca=authority
     )
-    with hub.in_thread():
-        code, told, _ = run(f"device add s1 --hub generic --board unix --host localhost --port {hub.port}")
+    config = "fleet/devices/s1/config.json"
+    with hub.in_thread(), switched_on(tmp_path / "board") as board:
+        place = f"--host 127.0.0.1 --port {hub.port} --wifi home"
+        code, told, _ = run(f"device add s1 --hub generic --board RPI_PICO_W {place}", "secret\n")
         assert (code, "folder: fleet/devices/s1" in told) == (0, True)
-        code, told, _ = run("config check fleet/devices/s1/config.json --connect --json")
+        code, told, _ = run(f"config check {config} --connect --json")
         last = json.loads(told.splitlines()[-1])
-    assert (code, last["what"], last["level"]) == (0, "mqtt", "ok")
-    assert run("device renew s1")[0] == 0
-    assert "s1" in run("device list")[1]
-    assert run("build --board unix --config fleet/devices/s1/config.json --out built")[0] == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"fleet", "built"}
+        assert (code, last["what"], last["level"]) == (0, "mqtt", "ok")
+        assert run("device renew s1")[0] == 0
+        assert "s1" in run("device list")[1]
+        assert run(f"build --board RPI_PICO_W --config {config} --out built")[0] == 0
+        deploy = f"deploy --board RPI_PICO_W --config {config} --with-keys --build built --port {board.port}"
+        code, told, complaint = run(deploy)
+        assert (code, complaint, told.splitlines()[-1]) == (0, "", "started: hublink: link DOWN -> WIFI")
+        board.wait_line("link HUB -> ONLINE", LIMIT_S)
+    assert {path.name for path in tmp_path.iterdir()} == {"fleet", "built", "board"}
 
 
 @pytest.mark.parametrize(
