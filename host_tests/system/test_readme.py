@@ -11,6 +11,7 @@ from hublink_desk.build import compile_firmware
 from hublink_desk.workshop import Workshop
 
 from host_tests.shim import install
+from host_tests.system.board_parts import LIMIT_S, switched_on
 
 README = (paths.ROOT / "README.md").read_text("utf-8")
 _TOLERANCE = 0.03  # of a size in the table; more, and the table is old
@@ -45,27 +46,35 @@ def test_make_demo_hands_the_hub_on():
     assert 'hublink demo --hub "clearblade"' in make("--dry-run", "demo", "HUB=clearblade").stdout
 
 
-def test_commands_of_the_desk_lead_to_what_is_copied_to_a_board(tmp_path):
+def test_commands_of_the_desk_lead_to_a_node_on_a_board(tmp_path):
     """In the order of the page; only the hub itself is not asked."""
     Workshop(tmp_path / "desk")
     shutil.copy(tmp_path / "desk" / "authority" / "ca.cert.pem", tmp_path / "iot-hub-ca-ecdsa.pem")
     shown = [line.split() for line in commands() if line.startswith(".venv/")]
-    assert [line[1] for line in shown] == ["ca", "device", "config", "build", "hub-ctl", "events"]
-    for _, *words in shown:
-        done = subprocess.run(
-            [paths.ROOT / ".venv/bin/hublink", *(word for word in words if word != "--connect")],
-            cwd=tmp_path,
-            input="the password\n",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-    copied = re.findall(r"^    mpremote cp (?:-r )?(.*) :$", README, re.MULTILINE)
-    assert len(copied) == 2
-    for pattern in " ".join(copied).split():
-        name = pattern.removesuffix("/.")
-        assert any(tmp_path.glob(name)) or (name.startswith("build/") and any(paths.ROOT.glob(name))), pattern
+    assert [line[1] for line in shown] == [
+        "ca",
+        "device",
+        "config",
+        "build",
+        "deploy",
+        "logs",
+        "hub-ctl",
+        "events",
+    ]
+    with switched_on(tmp_path / "board") as board:
+        more = {"deploy": ["--port", board.port], "logs": ["--port", board.port, "--for", "0.1"]}
+        for _, *words in shown:
+            asked = [word for word in words if word != "--connect"]
+            done = subprocess.run(
+                [paths.ROOT / ".venv/bin/hublink", *asked, *more.get(words[0], [])],
+                cwd=tmp_path,
+                input="the password\n",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        board.wait_line("hublink: link WIFI -> CLOCK", LIMIT_S)
 
 
 def test_make_hub_explains_itself():
