@@ -126,6 +126,31 @@ def test_cut_after_the_plan_is_there_leaves_the_new_version(board, tmp_path, mon
     board.wait_line(f"^{UP}2 2 2$", LIMIT_S)
 
 
+def test_cut_before_boot_py_is_replaced_leaves_it_to_the_next_deploy(board, tmp_path, monkeypatch):
+    deployed(board, version(tmp_path / "old", 1))
+    built = version(tmp_path / "new", 2)
+    (built / "boot.py").write_text("print('new boot.py')\n" + (built / "boot.py").read_text())
+    real = Remote.run
+    with monkeypatch.context() as patch:
+        patch.setattr(Remote, "run", lambda *a, **k: board.kill() if a[1] == "rename" else real(*a, **k))
+        assert "does not answer any more" in deploy(board, built).err
+    board.start()
+    board.wait_line(f"^{UP}1 1 1$", LIMIT_S)
+    assert "new boot.py" in deployed(board, built)["log"]
+
+
+def test_what_a_cut_has_left_goes_when_the_old_version_is_deployed_again(board, tmp_path, monkeypatch):
+    old = version(tmp_path / "old", 1)
+    deployed(board, old)
+    with monkeypatch.context() as patch:
+        cut_at(patch, board, 1)
+        assert deploy(board, version(tmp_path / "new", 2)).code == 1
+    board.start()
+    assert deployed(board, old)["copied"] == []
+    with stopped(board) as remote:
+        assert plan.NEXT not in remote.run("about")["folders"]
+
+
 def test_ctrl_c_lets_the_old_version_run_on(board, tmp_path, monkeypatch):
     deployed(board, version(tmp_path / "old", 1))
     board.wait_line(f"^{UP}1 1 1$", LIMIT_S)
@@ -246,6 +271,22 @@ def test_busy_port_and_no_port_are_one_sentence(board, tmp_path):
         assert deploy(board, built).err.startswith(f"hublink: {board.port} is in use by another program.\n")
     board.kill()
     assert deploy(board, built).err.startswith(f"hublink: There is no port {board.port}.\n")
+
+
+def test_build_for_another_hub_is_refused(board, workshop, tmp_path):
+    built = version(tmp_path / "built", 1)
+    (built / "hublink" / "hubs").mkdir(parents=True)
+    for name in ("__init__.mpy", "hubs/azure.mpy"):
+        (built / "hublink" / name).write_bytes(b"")
+    networks = {"networks": [{"ssid": "home"}]}
+    config = workshop.device("sensor-1", {"type": "generic", "host": "127.0.0.1"}, wifi=networks)
+    done = deploy(board, built, "--config", config)
+    assert (done.code, "does not know the hub generic." in done.err) == (1, True)
+
+
+def test_keys_without_a_configuration_are_refused(board, tmp_path):
+    done = deploy(board, tmp_path, "--with-keys")
+    assert (done.code, done.err.splitlines()[0]) == (1, "hublink: --with-keys: expected --config, too.")
 
 
 def test_no_build_says_how_to_make_one(board, tmp_path):

@@ -95,7 +95,6 @@ def test_healthy_node_is_reported_and_goes_on(node):
 def test_what_is_wrong_is_found(node, monkeypatch):
     crash = {"boot": 6, "cause": "watchdog", "error": "Traceback:\nOSError: 5"}
     with stopped(node) as remote:
-        remote.run("about")
         remote.restart("enter")
         remote.stop()
         remote.execute("import os\nos.remove('device.der')\nos.remove('hublink/ticks.mpy')")

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from .. import boards, paths
 from ..errors import DeskError
 from ..ports import find_port
-from . import payload, switch, versions
+from . import payload, plan, switch, versions
 from .remote import PROMPT, Lost, Remote
 
 START_S = 60  # within which a node that has started says something
@@ -50,7 +50,8 @@ def command(board_name, port, built, config, with_keys, is_json):
     what = payload.load(built or paths.BUILD / board.name, board, config, with_keys)
     with Remote(find_port(port)) as remote:
         told = _deploy(remote, board, what, is_json)
-        told["log"] = _start(remote)
+        with _waiting("starting"):
+            told["log"] = _start(remote)
     if is_json:
         click.echo(json.dumps(told, indent=2))
     else:
@@ -59,13 +60,15 @@ def command(board_name, port, built, config, with_keys, is_json):
 
 def _deploy(remote, board, what, is_json):
     """Up to the moment where the board only has to start. Returns what there is to tell, a dict."""
-    about = _maintenance(remote)
     try:
+        with _waiting("entering maintenance mode"):
+            about = _maintenance(remote)
         told = {"port": remote.port, "micropython": versions.text(about["version"])}
         told["warnings"] = versions.check(about, board, boards.names())
-        change = switch.survey(remote, about, what)
-        with _progress(sum(len(what.files[path]) for path in change.put)) as advance:
-            if change.put or change.remove:
+        with _waiting("comparing"):
+            change = switch.survey(remote, about, what)
+        if change.put or change.remove or plan.NEXT in about["folders"]:
+            with _progress(sum(len(what.files[path]) for path in change.put)) as advance:
                 switch.apply(remote, about, what, change, advance)
     except Lost:
         raise
@@ -86,7 +89,7 @@ def _deploy(remote, board, what, is_json):
 def _maintenance(remote):
     """Stop the program, and see to it that no watchdog bites. Returns what programs/about.py says."""
     remote.stop()
-    is_in = remote.run("about")["maintenance"]
+    is_in = remote.run("mode")
     if is_in is False:
         remote.restart("enter")
     # A board without hublink has no such mode: its memory at least is freed.
@@ -119,6 +122,10 @@ def _tell(board, told, length):
     )
     for name, place in told["modules"].items():
         click.echo(f"  {name:30}from {place}")
+
+
+def _waiting(text):
+    return Console(stderr=True).status(text)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Raised(DeskError):
     """
 
     def __init__(self, text):
-        super().__init__(f"The board says: {text.strip().splitlines()[-1]}.")
+        super().__init__(f"The board says: {(text.strip() or 'nothing').splitlines()[-1]}.")
         self.text = text
 
 
@@ -77,9 +77,7 @@ class Remote:
         self._transport = SerialTransport(self.port, timeout=_ANSWER_S)
 
     def _close(self):
-        if self._transport:
-            self._transport.serial.close()  # the transport's own close() fails where the port is gone
-            self._transport = None
+        self._transport.serial.close()  # the transport's own close() fails where the port is gone
 
     @property
     def transport(self):
@@ -180,7 +178,7 @@ class Remote:
 
     def try_to_leave(self):
         """Let the board start as it is, if it can still be told."""
-        with contextlib.suppress(DeskError, OSError, TransportError):
+        with contextlib.suppress(DeskError):
             self.stop()
             self._begin("leave")
 
@@ -209,7 +207,7 @@ class Remote:
                 return
 
     def _begin(self, program):
-        with contextlib.suppress(OSError):  # the port may go before mpremote has heard all
+        with self._errors(), contextlib.suppress(OSError):  # the port may go before mpremote has heard all
             self._transport.exec_raw_no_follow(_PAUSE + _source(program))
 
     def _read(self):

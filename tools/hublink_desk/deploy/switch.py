@@ -4,7 +4,7 @@ The new files are copied beside the old ones and their hashes compared there; th
 one rename, and from that on firmware/boot.py makes the new version of it, whatever happens.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import DeskError
 from . import plan
@@ -13,7 +13,7 @@ from .payload import MANIFEST, digest, read_manifest
 BOOT = "boot.py"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Change:
     """What a deployment changes on a board.
 
@@ -28,8 +28,8 @@ class Change:
     put: list
     remove: list
     kept: int
-    staged: list = field(default_factory=list)
-    modules: dict = field(default_factory=dict)
+    staged: list
+    modules: dict
 
 
 def survey(remote, about, payload):
@@ -73,17 +73,16 @@ def apply(remote, about, payload, change, on_progress=lambda length: None):
         DeskError: there is no space, or a file arrived damaged. Then the old version is as it was.
     """
     files = payload.files
-    todo = [path for path in change.put if path not in change.staged]
+    todo = {path: files[path] for path in change.put if path not in change.staged}
     folders = plan.new_folders([*change.put, plan.staged(BOOT)], about["folders"])
-    _check_space(about, [len(files[path]) for path in todo], len(folders))
+    _check_space(about, map(len, todo.values()), len(folders))
     waiting = {plan.staged(path) for path in change.staged}
     leftovers = [path for path in about["files"] if path.startswith(plan.NEXT + "/") and path not in waiting]
     remote.run("prepare", folders=folders, leftovers=leftovers)
-    if BOOT in todo:  # first: it has to know what a plan is
-        _copy(remote, {BOOT: files[BOOT]}, on_progress)
+    if BOOT in change.put:  # first: it has to know what a plan is
+        _copy(remote, {BOOT: todo.pop(BOOT)} if BOOT in todo else {}, on_progress)
         remote.run("rename", old=plan.staged(BOOT), new=BOOT)
-        todo.remove(BOOT)
-    _copy(remote, {path: files[path] for path in todo}, on_progress)
+    _copy(remote, todo, on_progress)
     text = plan.text([path for path in change.put if path != BOOT], change.remove).encode()
     _copy(remote, {plan.PLAN: text}, lambda length: None)
     remote.run("rename", old=plan.staged(plan.PLAN), new=plan.PLAN)

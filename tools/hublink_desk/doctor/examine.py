@@ -16,7 +16,8 @@ class Examined:
     """What a board has told.
 
     Attributes:
-        about, health: what programs/about.py and programs/health.py say of the running board.
+        mode: True in maintenance mode, False outside, None where there is no such mode.
+        health, about: what programs/health.py says of the running board, and programs/about.py.
         hublink: version of the firmware; "" if there is none.
         config: bytes of the configuration; None if there is none.
         certificates: dict of file name -> bytes, or None for those that are missing.
@@ -27,8 +28,9 @@ class Examined:
         image: names of the modules in the image.
     """
 
-    about: dict
+    mode: bool
     health: dict
+    about: dict = field(default_factory=dict)
     hublink: str = ""
     config: bytes = None
     certificates: dict = field(default_factory=dict)
@@ -52,14 +54,14 @@ def examine(remote):
         Examined.
     """
     remote.stop()
-    found = Examined(remote.run("about"), remote.run("health"))
-    if found.about["maintenance"] is False:
+    found = Examined(remote.run("mode"), remote.run("health"))
+    if found.mode is False:
         remote.restart("enter")
         remote.stop()
     try:
         _read(remote, found)
     finally:
-        if found.about["maintenance"]:
+        if found.mode:
             remote.leave()
         else:
             remote.try_to_leave()
@@ -67,6 +69,7 @@ def examine(remote):
 
 
 def _read(remote, found):
+    found.about = remote.run("about")
     files = found.about["files"]
     with contextlib.suppress(Raised):
         found.hublink = remote.execute("import hublink\nprint(hublink.VERSION)").strip()

@@ -27,7 +27,7 @@ def report(found, now_s=None):
     yield _hublink(found)
     yield Finding(OK, "reset", _reset(found))
     yield from _crash(found.notes)
-    yield _heap(about, health)
+    yield _heap(health)
     yield _flash(about)
     yield from _files(found)
     yield from _config(found.config)
@@ -48,12 +48,11 @@ def _micropython(about):
 
 
 def _hublink(found):
-    mode = found.about["maintenance"]
     if not found.hublink:
         return Finding(ERROR, "hublink", "cannot be imported", _REDEPLOY, "no_hublink")
-    if mode is None:
-        return Finding(ERROR, "hublink", f"no board module: {found.about['trouble']}", _REDEPLOY, "no_board")
-    if mode:
+    if found.mode is None:
+        return Finding(ERROR, "hublink", "its board module cannot be imported", _REDEPLOY, "no_board")
+    if found.mode:
         hint = "to leave it: import hublink; hublink.maintenance(False)"
         return Finding(WARNING, "hublink", f"{found.hublink}, in maintenance mode", hint, "maintenance")
     return Finding(OK, "hublink", found.hublink)
@@ -78,8 +77,8 @@ def _crash(notes):
     yield Finding(WARNING, "crash", text, code="crash")
 
 
-def _heap(about, health):
-    free, used = about["heap_free"], about["heap_used"]
+def _heap(health):
+    free, used = health["heap_free"], health["heap_used"]
     text = f"{free:,} bytes free of {free + used:,}"
     largest = health.get("largest_block")
     return Finding(OK, "heap", text if largest is None else f"{text}; largest block for TLS {largest:,}")

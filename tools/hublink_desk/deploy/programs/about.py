@@ -1,5 +1,4 @@
 # What the board is and has: prints a dict.
-import gc
 import os
 import sys
 
@@ -17,7 +16,6 @@ def files(folder):
 found = {}
 folders = []
 files("")
-gc.collect()
 space = os.statvfs("")
 this = sys.implementation
 about = {
@@ -32,14 +30,5 @@ about = {
     "block_len": space[0],
     "flash_len": space[0] * space[2],
     "flash_free": space[0] * space[3],
-    "heap_free": gc.mem_free(),
-    "heap_used": gc.mem_alloc(),
 }
-try:
-    import board
-
-    about["maintenance"] = board.maintenance()
-except Exception as e:  # there is none, or it is damaged
-    about["maintenance"] = None
-    about["trouble"] = repr(e)
 print(repr(about))

@@ -1,14 +1,20 @@
 # What only the running board knows, apart from programs/about.py: prints a dict.
+import gc
 import time
 
-health = {"time_s": int(time.time()) + (946684800 if time.gmtime(0)[0] == 2000 else 0)}
+gc.collect()
+health = {
+    "time_s": int(time.time()) + (946684800 if time.gmtime(0)[0] == 2000 else 0),
+    "heap_free": gc.mem_free(),
+    "heap_used": gc.mem_alloc(),
+}
 try:
     import board
 
     health["cause"] = board.reset_cause()
     health["largest_block"] = board.largest_block()
-except Exception as e:
-    health["trouble"] = repr(e)
+except Exception:  # there is none, or it is damaged
+    pass
 try:
     import network
 
