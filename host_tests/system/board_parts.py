@@ -34,10 +34,10 @@ def version(folder, n, **more):
 
 
 @contextmanager
-def switched_on(folder):
-    """A SerialBoard in a folder, ready for commands."""
-    needs("micropython")
-    with SerialBoard(folder) as board:
+def switched_on(folder, interpreter="micropython", **more):
+    """A SerialBoard in a folder, ready for commands; more: as it has it."""
+    needs(interpreter)
+    with SerialBoard(folder, interpreter, **more) as board:
         board.start()
         board.wait_line("Type .help", LIMIT_S)
         yield board

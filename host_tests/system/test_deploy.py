@@ -41,8 +41,15 @@ def deployed(board, built, *more):
 # --- the real firmware ---
 
 
-def test_board_boots_connects_and_publishes(board, workshop, tmp_path):
-    received = []
+@pytest.fixture
+def pico(tmp_path):
+    """The same with a Pico W's word size, and its heap, 205 kB beside the board's own programs."""
+    with switched_on(tmp_path / "board", "micropython32", heap="224k") as it:
+        yield it
+
+
+def test_board_boots_connects_and_publishes(pico, workshop, tmp_path):
+    received, board = [], pico
     hub = DeskHub(
         dialect="generic",
         server_cert=workshop.hub.cert_pem,
