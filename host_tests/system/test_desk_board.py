@@ -1,6 +1,7 @@
 """The board on the desk: mpremote works with it, and it does what a Pico W does to whoever deploys to it."""
 
 import pytest
+import serial
 from hublink_desk.desk_board import SerialBoard
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
@@ -102,6 +103,13 @@ def test_port_goes_with_a_reset_and_comes_back(board, repl):
             repl.serial.read(1)
     board.wait_line("Type .help", LIMIT_S)
     SerialTransport(board.port).close()
+
+
+def test_what_is_printed_before_a_host_has_opened_the_port_waits_for_it(board):
+    with serial.Serial(board.port, timeout=LIMIT_S) as host:
+        assert host.read_until(b">>> ").endswith(b'Type "help()" for more information.\r\n>>> ')
+    with serial.Serial(board.port, timeout=0) as host:
+        assert host.read(1) == b"", "and for the first one alone"
 
 
 def test_scratch_survives_a_reset_and_flash_a_power_cut(board, repl):

@@ -1,9 +1,12 @@
 """The serial port of the board on the desk: a pseudo-terminal, and the thread that reads it."""
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
+import struct
+import termios
 import threading
 import tty
 
@@ -11,6 +14,7 @@ import psutil
 
 _CTRL_C = b"\x03"
 _READ_LEN = 1024
+_WAITING_LEN = 4096
 _HOST_READS_S = 1.0  # a host that has not read for so long is not there: what comes next is dropped
 _BUSY_S = 0.3  # for so long a Ctrl-C waits for the device to wait
 _LOOK_EVERY_S = 0.002
@@ -18,6 +22,8 @@ _LOOK_EVERY_S = 0.002
 
 class Port:
     """A port from its plugging in to its pulling out, for one life of a device; a context manager.
+
+    What is printed before a host has opened the port waits for it, as in the FIFO of a Pico's USB.
 
     Args:
         path: str, where the port is: a link to the pseudo-terminal.
@@ -29,6 +35,8 @@ class Port:
     def __init__(self, path):
         self._path = path
         self._has_host = True
+        self._waiting = b""  # None once a host has opened it
+        self._writing = threading.Lock()
         self._thread = None
 
     def __enter__(self):
@@ -37,6 +45,8 @@ class Port:
             stack.callback(os.close, self._ours)
             stack.callback(os.close, theirs)  # held open, so that it stays as it is set
             tty.setraw(theirs)
+            # What we read says also when the other side has discarded its input, as it does when it opens.
+            fcntl.ioctl(self._ours, termios.TIOCPKT, struct.pack("i", 1))
             os.set_blocking(self._ours, False)
             self.stdin, self._input = os.pipe()
             stack.callback(os.close, self.stdin)
@@ -61,6 +71,18 @@ class Port:
     def write(self, data):
         """To the host, if there is one that reads. Lines end as a board ends them."""
         data = data.replace(b"\n", b"\r\n")
+        with self._writing:
+            if self._waiting is None:
+                self._send(data)
+            else:
+                self._waiting = (self._waiting + data)[-_WAITING_LEN:]
+
+    def _opened(self):
+        with self._writing:
+            self._send(self._waiting or b"")
+            self._waiting = None
+
+    def _send(self, data):
         while data:
             try:
                 data = data[os.write(self._ours, data) :]
@@ -82,7 +104,10 @@ class Port:
         poll.register(self._ours, select.POLLIN)
         poll.register(self._ended, select.POLLIN)
         while self._ended not in dict(poll.poll()):
-            before, *after = os.read(self._ours, _READ_LEN).split(_CTRL_C)
+            data = os.read(self._ours, _READ_LEN)
+            if data[0] & termios.TIOCPKT_FLUSHREAD:
+                self._opened()
+            before, *after = data[1:].split(_CTRL_C)
             self._give(before)
             for data in after:
                 _interrupt(process)
