@@ -108,12 +108,12 @@ def _equal(remote, on_board, places, files):
 
 def _check_keys(remote, on_board, keys):
     equal = _equal(remote, on_board, {path: path for path in keys}, keys)
+    hint = "--with-keys copies it"
     for path in keys:
+        if path not in on_board:
+            raise DeskError(f"The board has no {path}, which its configuration names.", hint)
         if path not in equal:
-            what = "another" if path in on_board else "no"
-            raise DeskError(
-                f"The board has {what} {path}, which its configuration names.", "--with-keys copies it"
-            )
+            raise DeskError(f"The board has another {path}.", hint)
 
 
 def _check_space(about, lengths, folders):
