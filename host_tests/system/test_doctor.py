@@ -100,7 +100,8 @@ def test_what_is_wrong_is_found(node, monkeypatch):
         remote.execute("import os\nos.remove('device.der')\nos.remove('hublink/ticks.mpy')")
         remote.write("hublink/link.py", b"")
         remote.write("hublink/events.mpy", b"")
-        remote.write("config.json", remote.read("config.json").replace(b'"generic"', b'"genuine"'))
+        config = remote.read("config.json").replace(b'"generic"', b'"genuine"')
+        remote.write("config.json", config.replace(b"top secret", b"top secret" * 7))
         remote.write("ca.der", b"no certificate")
         remote.write("hublink.notes", json.dumps({"boot": 7, "bad": 2, "crash": crash}).encode())
     # It was in maintenance mode, and stays there.
@@ -119,6 +120,7 @@ def test_what_is_wrong_is_found(node, monkeypatch):
         ("warning", "hublink", "0.1.0, in maintenance mode"),
     }
     assert "genuine" in by_what(found)["hub.type"]["text"]
+    assert "top secret" not in json.dumps(found)
 
 
 def test_blank_board_is_reported_too(board):

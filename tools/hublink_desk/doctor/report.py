@@ -1,6 +1,7 @@
 """What is to be said of a board that was examined: findings, as `hublink config check` has them."""
 
 import time
+from dataclasses import replace
 
 from cryptography import x509
 
@@ -119,10 +120,18 @@ def _config(data):
     try:
         settings = device_code.parse(data)
     except device_code.Refused as refused:
-        yield from map(complaint, refused.complaints)
+        yield from (_without_secret(complaint(text)) for text in refused.complaints)
         return
     hub = settings["hub"]
     yield Finding(OK, "config", f"{settings['device']} at {hub['type']} {hub['host']}:{hub['port']}")
+
+
+def _without_secret(finding):
+    """The checker says what was given, and a password may be among it."""
+    _, comma, expected = finding.text.rpartition(", expected ")
+    if comma and ("password" in finding.what or finding.what.startswith("wifi.networks")):
+        return replace(finding, text=f"not shown here, expected {expected}")
+    return finding
 
 
 def _certificates(found):
