@@ -7,6 +7,7 @@ import psutil
 import pytest
 import serial
 from hublink_desk import ports
+from hublink_desk.deploy import remote
 from hublink_desk.flash import boot_drive, image
 
 from host_tests.fakes import firmware_files as files
@@ -128,7 +129,7 @@ def test_micropython_is_asked_for_the_bootloader(plug, mounted, firmware):
     drives = []
 
     def ran(code):
-        assert code.endswith("; machine.bootloader()")
+        assert code.endswith("machine.bootloader()\n")
         drives.append(plug("RPI-RP2"))
 
     with RawRepl(ran) as board:
@@ -157,7 +158,7 @@ class Noise(SerialPeer):
 
 
 def test_port_without_micropython(mounted, firmware, monkeypatch):
-    monkeypatch.setattr(boot_drive, "_REPL_S", 0.2)
+    monkeypatch.setattr(remote, "_RAW_S", 0.1)
     with Noise() as peer:
         message, hint = refused(*flash_pico(firmware, "--port", peer.name))
     assert message == f"{peer.name}: MicroPython does not answer."

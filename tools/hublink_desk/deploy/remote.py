@@ -156,13 +156,18 @@ class Remote:
             on_progress(len(chunk))
         self.execute("file.close()")
 
+    def begin(self, program):
+        """Have the board begin with a program that ends in a reset."""
+        with self._errors(), contextlib.suppress(OSError):  # the port may go before mpremote has heard all
+            self._transport.exec_raw_no_follow(_PAUSE + _source(program))
+
     def restart(self, program):
         """Run a program that resets the board into the REPL, and wait for that.
 
         Raises:
             Raised: it has raised an exception instead.
         """
-        self._begin(program)
+        self.begin(program)
         end_s, text = time.monotonic() + _RESTART_S, ""
         while time.monotonic() < end_s:
             try:
@@ -180,11 +185,11 @@ class Remote:
         """Let the board start as it is, if it can still be told."""
         with contextlib.suppress(DeskError):
             self.stop()
-            self._begin("leave")
+            self.begin("leave")
 
     def lines_after(self, program, limit_s):
         """Run a program that resets the board, and yield the lines that follow, as `lines` does."""
-        self._begin(program)
+        self.begin(program)
         yield from self.lines(limit_s)
 
     def lines(self, limit_s=None, to_prompt=True):
@@ -205,10 +210,6 @@ class Remote:
             if to_prompt and text == PROMPT:
                 yield PROMPT
                 return
-
-    def _begin(self, program):
-        with self._errors(), contextlib.suppress(OSError):  # the port may go before mpremote has heard all
-            self._transport.exec_raw_no_follow(_PAUSE + _source(program))
 
     def _read(self):
         """What the board has printed, str; after a little while nothing. OSError if the port has gone."""

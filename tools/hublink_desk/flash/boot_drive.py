@@ -4,28 +4,20 @@ The board takes the blocks as they arrive, and leaves when it has the last one; 
 all went well, and an error of the last write is none.
 """
 
-import contextlib
-import io
 import os
 import re
-import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from mpremote.transport import TransportError
-from mpremote.transport_serial import SerialTransport
 
-from .. import ports
+from ..deploy.remote import Lost, Remote
 from ..errors import DeskError
 
 INFO = "INFO_UF2.TXT"
 _CHUNK_LEN = 16 * 1024
-_REPL_S = 5  # for a board to answer at its REPL
 _COME_S, _GO_S, _LOOK_S = 30, 30, 0.1
-# Later by what the answer to it takes.
-_ENTER = "import machine, time; time.sleep_ms(100); machine.bootloader()"
 _BUTTON = "hold BOOTSEL while you plug the board in"
 
 
@@ -99,19 +91,12 @@ def enter(port_name, image, report):
         DeskError: the port cannot be had, MicroPython does not answer there, or no drive appears.
     """
     report("entering the bootloader")
-    try:
-        board = SerialTransport(port_name, timeout=_REPL_S)
-    except (TransportError, OSError) as error:
-        raise ports.refusal(port_name) from error
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it does not understand
-            board.enter_raw_repl(soft_reset=False, timeout_overall=_REPL_S)
-            board.exec_raw_no_follow(_ENTER)
-    except (TransportError, OSError, struct.error) as error:
-        raise DeskError(f"{port_name}: MicroPython does not answer.", _BUTTON) from error
-    finally:
-        with contextlib.suppress(OSError):  # it is gone already
-            board.close()
+    with Remote(port_name) as board:
+        try:
+            board.stop()
+            board.begin("bootloader")
+        except Lost as error:
+            raise DeskError(f"{port_name}: MicroPython does not answer.", _BUTTON) from error
     drive = _wait(lambda: find(image), _COME_S)
     if drive is None:
         hint = "if nothing mounts drives here, mount it and name its folder with --drive"

@@ -1,0 +1,4 @@
+# Resets the board into its boot ROM.
+import machine
+
+machine.bootloader()
