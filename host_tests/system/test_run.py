@@ -7,6 +7,7 @@ The programs use only what a device has; each test states what the board must se
 import gc
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,9 +19,10 @@ from pathlib import Path
 import psutil
 import pytest
 from click.testing import CliRunner
-from hublink_desk import paths, run
+from hublink_desk import paths
 from hublink_desk.errors import DeskError
-from hublink_desk.run import INTERPRETERS, DeskBoard, _Log, _Splitter, _Watchdog
+from hublink_desk.run import INTERPRETERS, DeskBoard, cli, life
+from hublink_desk.run import log as board_log
 
 LIMIT_S = 10
 every_interpreter = pytest.mark.parametrize("interpreter", INTERPRETERS)
@@ -278,7 +280,7 @@ WORDS = b"...start 5000\n..keep 0 4294967295\nstart 700\n.keep 12 34\n..."
 
 @pytest.mark.parametrize("piece_len", [1, 2, 3, 7, len(WORDS)])
 def test_watchdog_understands_any_pieces(piece_len):
-    watchdog = _Watchdog()
+    watchdog = life.Watchdog()
     assert watchdog.left_s(1e9) == float("inf")
     for now_s, at in enumerate(range(0, len(WORDS), piece_len)):
         assert watchdog.hear(WORDS[at : at + piece_len], now_s) == b""
@@ -292,7 +294,7 @@ def test_watchdog_understands_any_pieces(piece_len):
     "rubbish", [b"start\n", b"start -1\n", b"start 9999999999\n", b"keep 1\n", b"\0\n", b"x" * 100]
 )
 def test_watchdog_skips_rubbish(rubbish):
-    watchdog = _Watchdog()
+    watchdog = life.Watchdog()
     assert watchdog.hear(rubbish + b"start 100\n" * (rubbish[-1:] == b"\n"), 0) == rubbish
     assert watchdog.timeout_ms == (100 if rubbish[-1:] == b"\n" else None)
 
@@ -353,16 +355,16 @@ def test_flood_does_not_hide_a_hang(board):
 
 
 def test_endless_line_is_cut():
-    splitter = _Splitter()
+    splitter = life.Splitter()
     lines = [line for _ in range(100) for line in splitter.split(b"x" * 10_000)]
     assert max(map(len, lines)) < 2 * 64 * 1024
     assert sum(map(len, lines)) - len(lines) + len(splitter.rest()[0]) - 1 == 1_000_000
 
 
 def test_old_lines_are_forgotten(monkeypatch):
-    monkeypatch.setattr(run, "_LINES_KEPT", 10)
-    log = _Log()
-    search = log.search(run.re.compile("line (.*)"))
+    monkeypatch.setattr(board_log, "_LINES_KEPT", 10)
+    log = board_log.Log()
+    search = log.search(re.compile("line (.*)"))
     for number in range(1000):
         log.add([f"line {number}"])
         assert len(log.lines()) < 20
@@ -452,7 +454,7 @@ def test_stop_lets_it_disconnect(board, interpreter):
 
 @every_interpreter
 def test_stop_kills_the_one_that_ignores_it(board, interpreter, monkeypatch):
-    monkeypatch.setattr(run, "_STOP_MAX_S", 0.3)
+    monkeypatch.setattr(life, "STOP_MAX_S", 0.3)
     device = board(STUBBORN, interpreter)
     device.start()
     device.wait_line("up", LIMIT_S)
@@ -670,6 +672,6 @@ if sys.platform == "linux":  # no other system offers it
 
 def test_command_refuses_in_one_sentence(tmp_path):
     nowhere = tmp_path / "nowhere.json"
-    result = CliRunner().invoke(run.command, [str(nowhere)])
+    result = CliRunner().invoke(cli.command, [str(nowhere)])
     assert result.exit_code == 1
     assert result.stderr == f"hublink: {nowhere} is not a file: a device's configuration is expected.\n"

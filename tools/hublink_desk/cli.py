@@ -22,7 +22,7 @@ _VERBS = {
     "logs": "hublink_desk.logs:command",
     "reference": "hublink_desk.reference.cli:command",
     "repl": "hublink_desk.repl:command",
-    "run": "hublink_desk.run:command",
+    "run": "hublink_desk.run.cli:command",
     "size": "hublink_desk.size:command",
     "watch": "hublink_desk.watch.cli:command",
     "webhook": "hublink_desk.webhook.cli:command",
