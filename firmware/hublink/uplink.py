@@ -20,7 +20,7 @@ _DATES = ("certificate_expired", "certificate_not_yet_valid")
 _LEAVE_AFTER = 3
 # With less free heap a bad signature may be a failed allocation (platform-facts section 0, rule 5).
 _TLS_HEAP_LEN = 45000
-_DAY_S = 86400
+_HOUR_S = 3600
 
 
 class Uplink:
@@ -206,7 +206,6 @@ class Uplink:
             return self._broken(now_ms)
         if state == connection.UP and self._subscribed(now_ms):
             self._failures = 0
-            self._keep_floor()
             self._pause()
             return self._go(link.HUB_UP, now_ms)
         return self.connection.due_in(now_ms)
@@ -311,13 +310,15 @@ class Uplink:
         if answer:
             self._trouble(answer)
             return
+        self._keep_floor()
         self._log("clock %s, was off by %d s" % (self.clock.text(), self.clock.drift_s))
 
-    # The hub's certificate was valid now, so a server that lied about the time did not lie by much: only
-    # then is the time a floor for good. Once a day, for flash wears.
+    # Nobody vouches for the time: a server may lie, and a certificate is valid for years. Certain is only how
+    # long this start has lasted. The floor rises with that alone, so that it never shuts out the right time.
     def _keep_floor(self):
-        if self.clock.now_s() > self._notes.values.get("floor_s", 0) + _DAY_S:
-            self._notes.save(floor_s=self.clock.now_s())
+        floor_s = min(self.clock.now_s(), self.clock.floor_s + self._uptime_s)
+        if floor_s >= self.clock.floor_s + _HOUR_S:  # every write wears the flash
+            self._notes.save(floor_s=floor_s)
 
     # Asks for the time again while online, without holding anything up.
     def _keep_clock(self, now_ms):

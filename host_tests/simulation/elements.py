@@ -166,7 +166,11 @@ ELEMENTS = {
         900,
     ),
     "sntp": Spell(_sets("sntp.mode"), "ok", SNTP),
-    "sntp lies": Spell(_sets("sntp.offset_s"), 0, (-40 * _DAY_S, -3600, 3600, 20 * 365 * _DAY_S)),
+    "sntp lies": Spell(
+        _sets("sntp.offset_s"),
+        0,
+        (-40 * _DAY_S, -10 * _DAY_S, -3600, 3600, 4 * 365 * _DAY_S, 20 * 365 * _DAY_S),
+    ),
     # -- the hub
     "hub off": Spell(_hub_off, None, ("closes", "resets", "vanishes")),
     "hub forgets": Stroke(_forget),

@@ -23,6 +23,7 @@ from host_tests.simulation.weather import (
 
 # Three tries of 2 s each, for each name.
 ASKING_S = 3 * 2
+DAY_S = 86400
 
 # How a name server fails -> what the node calls it.
 DNS_FAILURES = {
@@ -93,7 +94,7 @@ def test_address_of_an_impostor_is_not_kept_for_its_ttl(board):
     with booted_world(board) as world:
         foreign = world.hub.certificate.but(authority=world.foreign_authority)
         impostor = Hub(world.clock, world.net, world.tls, foreign, "10.0.0.66")
-        world.dns.names[HUB_NAME], world.dns.ttl_s = ["10.0.0.66"], 86400
+        world.dns.names[HUB_NAME], world.dns.ttl_s = ["10.0.0.66"], DAY_S
         world.run(until=lambda: world.logged("untrusted_hub"), limit_s=CONNECT_S)
         assert impostor.knocks and not impostor.records
         world.dns.names[HUB_NAME] = [HUB_ADDRESS]
@@ -156,13 +157,15 @@ def test_clock_is_asked_for_again_while_online(board):
 
 
 @pytest.mark.parametrize("board", RADIO_BOARDS)
-def test_time_floor_outlives_a_power_cut(board):
+def test_time_floor_rises_with_the_time_that_passed_and_outlives_a_power_cut(board):
     with online_world(board) as world:
+        floor_s = world.node.uplink.clock.floor_s
+        world.run(for_s=DAY_S)
         world.lose_power()
         world.boot(counting)
-        assert world.node.uplink.clock.floor_s > 1_795_000_000
-        world.sntp.mode = "ok"
-        world.sntp.offset_s = -30 * 86400  # a server whose clock fell back behind what we knew
+        assert 0.7 * DAY_S < world.node.uplink.clock.floor_s - floor_s < world.clock.now_ms / 1000
+        # A server whose clock fell back behind what we knew.
+        world.sntp.offset_s = floor_s + DAY_S / 2 - world.clock.unix_s()
         world.run(for_s=30)
         assert world.logged("sntp_implausible") and not world.online()
         world.sntp.offset_s = 0
@@ -170,9 +173,22 @@ def test_time_floor_outlives_a_power_cut(board):
 
 
 @pytest.mark.parametrize("board", RADIO_BOARDS)
+def test_wrong_time_within_the_hubs_certificate_is_no_floor(board):
+    """Neither a server that is years ahead, nor a hub that is content with that, may lock the device out."""
+    with booted_world(board) as world:
+        world.sntp.offset_s = 4 * 365 * DAY_S
+        world.run(until=world.online, limit_s=CONNECT_S)
+        world.run(for_s=DAY_S)
+        world.lose_power()
+        world.sntp.offset_s = 0
+        world.boot(counting)
+        world.run(until=world.online, limit_s=CONNECT_S)
+
+
+@pytest.mark.parametrize("board", RADIO_BOARDS)
 def test_time_far_in_the_future_is_forgotten_with_the_next_answer(board):
     with booted_world(board) as world:
-        world.sntp.offset_s = 20 * 365 * 86400
+        world.sntp.offset_s = 20 * 365 * DAY_S
         world.run(until=lambda: world.logged("certificate_expired"), limit_s=CONNECT_S)
         world.sntp.offset_s = 0
         assert_recovered(world, "certificate_expired", BACKOFF_S + ASKING_S + CONNECT_S)
@@ -182,7 +198,7 @@ def test_time_far_in_the_future_is_forgotten_with_the_next_answer(board):
 def test_time_far_in_the_future_does_not_outlive_a_power_cut(board):
     """A server that said 2046 once, with no hub to confirm it, must not lock the device out for ever."""
     with booted_world(board) as world:
-        world.sntp.offset_s = 20 * 365 * 86400
+        world.sntp.offset_s = 20 * 365 * DAY_S
         world.run(until=lambda: world.logged("certificate_expired"), limit_s=CONNECT_S)
         world.lose_power()
         world.sntp.offset_s = 0
