@@ -283,6 +283,18 @@ def case_a_hub_that_writes_much_is_pinged_when_we_are_silent():
         assert peer.say() == _PINGREQ
 
 
+def case_a_packet_that_does_not_end_is_no_sign_of_life():
+    for peer in _each():
+        peer.hear(b"\x30\xff\xff\xff\x7f")  # 256 MB are to follow
+        for _ in range(_KEEPALIVE_S // 2 - 1):
+            peer.wait(1000).hear(b"\x30\x03\x00\x01t")
+            peer.session.announce(b"s", b"x", False)
+            assert peer.say() == b"\x30\x04\x00\x01sx"
+        peer.wait(1000)
+        assert peer.say() == _PINGREQ
+        peer.hear(_PINGRESP).dies_after(limits.PING_REPLY_MS, "ping_timeout")
+
+
 def case_no_ping_while_both_sides_talk():
     for peer in _each():
         for _ in range(2 * _KEEPALIVE_S):

@@ -217,7 +217,6 @@ class SessionModel:
             session.reader.into[:n] = piece
             at += n
             turn += 1
-            self._rx_ms = now_ms
             session.received(n, now_ms)
             self._reached(piece, now_ms)
         self.agree()
@@ -241,6 +240,7 @@ class SessionModel:
 
     # Raises Violation where the session must drop the link.
     def _read(self, packet, now_ms):
+        self._rx_ms = now_ms
         kind, packet_id = packet.kind, packet.packet_id
         if (kind == codec.CONNACK) == self.up:
             raise codec.Violation("CONNACK comes first, and once (3.2)")
@@ -340,7 +340,7 @@ class SessionModel:
                 since.append(("ping_timeout", self._ping_ms, limits.PING_REPLY_MS))
         return [(name, limit_ms - passed_ms(now_ms, since_ms)) for name, since_ms, limit_ms in since]
 
-    # Until a ping is due: half the keep-alive without a byte in one direction.
+    # Until a ping is due: half the keep-alive without a byte to the hub, or without a packet from it.
     def _silence_left_ms(self, now_ms):
         if not self._half_ms:
             return TICKS

@@ -386,8 +386,8 @@ class Session:
     # n > 0 bytes were read into reader.into. Handlers run from here; what they raise comes out of
     # here, with the session in order (the message counts as delivered). True at the end of a packet.
     def received(self, n, now_ms):
-        self._rx_ms = now_ms
         if self.reader.received(n):
+            self._rx_ms = now_ms  # only now: garbage that looks like a long packet's head is no sign of life
             self._packet(self.reader.first, self.reader.length)
             return True
         if self.reader.error:
