@@ -291,8 +291,7 @@ def writes_of(world, run):
 
 def test_start_writes_one_small_file():
     with World() as world:
-        # The first also learns a floor for the clock, once a day.
-        assert writes_of(world, lambda: world.run(for_s=600)) == 2
+        assert writes_of(world, lambda: world.run(for_s=600)) == 1
         assert writes_of(world, lambda: world.run(for_s=600)) == 1
         assert writes_of(world, lambda: world.run(for_s=10)) == 1
 
