@@ -15,9 +15,6 @@ from .state import State
 
 # Reasons that only the right time can mend: the clock is asked again before the next try.
 _DATES = ("certificate_expired", "certificate_not_yet_valid")
-# Failures in a row on a network that says it is up, before it is left and joined anew: both Wi-Fi
-# drivers report a link that is long gone (platform-facts 2.4).
-_LEAVE_AFTER = 3
 # With less free heap a bad signature may be a failed allocation (platform-facts section 0, rule 5).
 _TLS_HEAP_LEN = 45000
 _HOUR_S = 3600
@@ -148,9 +145,19 @@ class Uplink:
         self._trouble(reason, detail)
         self._leave(now_ms)
         self.clock.stop()
+        if self.link.state > link.WIFI:
+            self._doubt_wifi(reason)
         self.link.event(link.FAILED, now_ms, reason, system.random30())
         self._log("link %s -> DOWN: %s; again in %d ms" % (before, reason, self.link.delay_ms))
         return 0
+
+    # Both Wi-Fi drivers report a link that is long gone (platform-facts 2.4). Only an answer shows that it is
+    # there, be it a refusal: after silence the network is joined anew.
+    def _doubt_wifi(self, reason):
+        self._failures += 1
+        restart = self._failures % limits.RADIO_FAILURES == 0
+        if restart or reason == "network" or reason.endswith("_timeout"):
+            self.wifi.leave(restart)
 
     def _leave(self, now_ms, goodbye=False):
         self.connection.close(now_ms, goodbye)
@@ -259,9 +266,6 @@ class Uplink:
             if self._token:
                 self._token.drop()
             self._backoff.to_cap()
-        self._failures += 1
-        if self._failures % _LEAVE_AFTER == 0:
-            self.wifi.leave(self._failures % limits.RADIO_FAILURES == 0)
         return self._fail(reason, now_ms, at.detail)
 
     # -- subscriptions -----------------------------------------------------------------------

@@ -11,7 +11,6 @@ from typing import Any
 from host_tests.fakes.clock import EndOfRun
 from host_tests.fakes.hub import ADDRESS, NAME
 from host_tests.fakes.hub_client import REFUSED
-from host_tests.fakes.radio import UP
 from host_tests.fakes.world import PASSWORD
 
 IMPOSTOR_ADDRESS, NOBODYS_ADDRESS = "10.0.0.66", "10.0.0.77"
@@ -51,14 +50,9 @@ def _sets_air(name):
     return set_all
 
 
-# Back again, an access point turns away whoever it does not know: then even a driver that lied learns of it.
-# (One that does not costs three failures behind Wi-Fi, which may take two minutes.)
 def _wifi_off(world, how):
     if how is None:
         world.radio.restore()
-        if world.radio.state == UP and not world.radio.passes():
-            world.radio.lose()
-            world.radio.restore()
     else:
         world.radio.lose(seen=how != "unseen", then=how)
 

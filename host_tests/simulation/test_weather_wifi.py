@@ -16,6 +16,7 @@ from host_tests.simulation.weather import (
     online_world,
 )
 
+PUBACK_S = 20
 JOIN_S = 15  # limits.WIFI_JOIN_MS: what one vain attempt to join takes
 
 
@@ -36,8 +37,18 @@ def test_wifi_drops_and_the_driver_says_that_it_is_connected(board):
         world.run(for_s=15)
         assert world.node.uplink.wifi.is_up() and not world.radio.passes()
         world.radio.restore()
-        # The third vain try behind Wi-Fi leaves the network and joins it anew.
-        assert_recovered(world, "puback_timeout", 3 * (10 + BACKOFF_S) + CONNECT_S)
+        # The network is left and joined anew, before the first retry.
+        assert_recovered(world, "puback_timeout", PUBACK_S + 1 + CONNECT_S)
+
+
+@pytest.mark.parametrize("board", RADIO_BOARDS)
+def test_driver_says_that_it_is_connected_before_the_clock_is_set(board):
+    with World(board) as world:
+        world.boot(counting)
+        world.run(until=lambda: world.logged("-> CLOCK"), limit_s=CONNECT_S)
+        world.radio.lose(seen=False)
+        world.radio.restore()
+        assert_recovered(world, "dns_timeout", 3 * 2 + 1 + CONNECT_S)
 
 
 def test_wifi_drops_and_the_status_says_connecting_for_ever():
@@ -95,7 +106,7 @@ def test_chip_that_answers_eperm_and_says_that_it_is_connected_is_powered_down()
         world.radio.wedged = True
         world.radio.lose(seen=False)
         world.radio.restore()
-        assert_recovered(world, "tcp_timeout", 3 * (10 + BACKOFF_S) + CONNECT_S)
+        assert_recovered(world, "puback_timeout", PUBACK_S + 2 + CONNECT_S)
 
 
 def test_wifi_internal_state_error():
