@@ -2,7 +2,7 @@
 import errno
 
 from hublink import limits, ticks
-from hublink.limits import TLS_RECORD_LEN
+from hublink.limits import RECORD_COST_LEN
 from hublink.net import express
 from hublink.net.stream import FAILED
 from hublink.outbox import Outbox
@@ -204,10 +204,10 @@ def case_no_more_bytes_than_may_be_unacknowledged():
     node = _Node(unacked_max_len=500)
     node.prepare()
     payload = b"x" * 50
-    cost = len(_packet(_TOPIC, payload)) + TLS_RECORD_LEN
+    cost = len(_packet(_TOPIC, payload)) + RECORD_COST_LEN
     for _ in range(12):
         assert node.express.send(_TOPIC, payload)
-    used = sum([len(written) + TLS_RECORD_LEN for written in node.stream.writes])
+    used = sum([len(written) + RECORD_COST_LEN for written in node.stream.writes])
     assert 500 - 2 * cost < used <= 500
     assert node.turn() == b"\xc0\x00"  # only its answer makes room
     node.hear(b"\xd0\x00")
@@ -215,7 +215,8 @@ def case_no_more_bytes_than_may_be_unacknowledged():
 
 
 def case_what_went_express_counts_until_a_ping_is_answered():
-    node = _Node(unacked_max_len=500)
+    cost = len(_packet(_TOPIC, b"x" * 50)) + RECORD_COST_LEN
+    node = _Node(unacked_max_len=4 * cost)
     node.prepare()
     for _ in range(3):
         node.express.send(_TOPIC, b"x" * 50)

@@ -271,7 +271,7 @@ def case_subscribe_longer_than_127_bytes():
 def case_acknowledgements():
     for kind, first in _ACKS:
         buf = bytearray(b"\xff" * 5)
-        assert packets.put_ack(buf, kind, 0x0A0B) == 4
+        assert packets.put_ack(buf, 0, kind, 0x0A0B) == 4
         assert bytes(buf) == bytes([first, 2, 10, 11, 255])
 
 

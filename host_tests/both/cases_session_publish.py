@@ -1,5 +1,5 @@
 # session, outgoing messages: packet ids, the window by count and by bytes, what is sent again and when.
-from hublink.limits import TLS_RECORD_LEN
+from hublink.limits import RECORD_COST_LEN
 from hublink.outbox import Outbox
 from hublink.protocol import packets
 from hublink.protocol.session import DEAD, UP, Session
@@ -205,7 +205,7 @@ def case_acknowledgements_come_in_any_order():
 
 
 # 8 bytes of packet and the TLS record's overhead.
-_COST = 8 + TLS_RECORD_LEN
+_COST = 8 + RECORD_COST_LEN
 
 
 def case_the_window_bounds_the_bytes():
@@ -251,7 +251,7 @@ def case_no_message_overtakes_one_that_must_wait():
 
 # -- QoS 0 is acknowledged by PINGRESP -------------------------------------------------------------
 
-_COST0 = 6 + TLS_RECORD_LEN
+_COST0 = 6 + RECORD_COST_LEN
 
 
 def case_a_ping_answers_for_qos_0_once_it_fills_half_the_bound():

@@ -132,7 +132,7 @@ def case_the_window_counts_to_the_end_of_the_handshake():
 
 
 def case_the_bytes_are_free_once_the_hub_has_them():
-    peer = _Peer(unacked_max_len=8 + limits.TLS_RECORD_LEN)
+    peer = _Peer(unacked_max_len=8 + limits.RECORD_COST_LEN)
     peer.put("ab")
     assert peer.say() == _publish(2, 1, "a")
     peer.hear(_pubrec(1))
@@ -513,8 +513,8 @@ def case_a_handler_that_raises_hears_no_duplicate():
 
 def case_every_kind_of_answer_owed_holds_up_reading():
     peer = _Peer()
-    stream = b"".join([_pubrel(i + 1) for i in range(20)])
-    assert peer.hear(stream) == 16 * 4
+    stream = b"".join([_pubrel(i + 1) for i in range(40)])
+    assert peer.hear(stream) == 32 * 4
     assert not peer.session.may_read()
-    assert peer.say() == b"".join([_pubcomp(i + 1) for i in range(16)])
+    assert peer.say() == b"".join([_pubcomp(i + 1) for i in range(32)])
     assert peer.session.may_read()

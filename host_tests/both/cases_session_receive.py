@@ -1,4 +1,5 @@
 # session, arriving messages: any split, too long ones, acknowledgements owed, everything malformed.
+from hublink.limits import RECORD_COST_LEN
 from hublink.outbox import Outbox
 from hublink.protocol.session import DEAD, UP, Session
 
@@ -7,6 +8,8 @@ _RX_LEN = 64
 # "hi" on "a/b": QoS 0; QoS 1 with packet id 10, and its acknowledgement.
 _HI_0 = b"\x30\x07\x00\x03a/bhi"
 _HI_1 = b"\x32\x09\x00\x03a/b\x00\x0ahi"
+_PINGREQ = b"\xc0\x00"
+_PINGRESP = b"\xd0\x00"
 _HI_ACK = b"\x40\x02\x00\x0a"
 
 
@@ -33,8 +36,8 @@ def _written(of):
 
 
 # A connected session, and the list of what its handler is given: (topic, payload).
-def _up():
-    new = Session(Outbox(256), _RX_LEN)
+def _up(unacked_max_len=65535):
+    new = Session(Outbox(256), _RX_LEN, unacked_max_len=unacked_max_len)
     heard = []
     new.on_message = lambda message: heard.append((message.topic(), message.payload()))
     new.connect(_NOW_MS, b"d", None, None, 60, True, None)
@@ -49,6 +52,10 @@ def _message(packet_id, payload):
     remaining = 5 + len(payload)
     length = [remaining] if remaining < 128 else [remaining % 128 + 128, remaining // 128]
     return b"\x32" + bytes(length) + b"\x00\x01t" + bytes([0, packet_id]) + payload
+
+
+def _acks(packet_ids):
+    return b"".join([b"\x40\x02\x00" + bytes([packet_id]) for packet_id in packet_ids])
 
 
 # -- well-formed messages ------------------------------------------------------------------------
@@ -243,22 +250,61 @@ def case_any_other_long_packet_ends_it():
 # -- acknowledgements owed -----------------------------------------------------------------------
 
 
-def case_sixteen_acknowledgements_are_owed_at_most():
+def case_32_acknowledgements_are_owed_at_most():
     at, heard = _up()
-    stream = b"".join([_message(i + 1, b"") for i in range(20)])
-    assert _feed(at, stream) == 16 * 7
-    assert len(heard) == 16
+    stream = b"".join([_message(i + 1, b"") for i in range(40)])
+    assert _feed(at, stream) == 32 * 7
+    assert len(heard) == 32
     assert not at.may_read()
-    at.tx(_NOW_MS)
-    assert at.may_read()  # one is on its way, which makes room to remember one more
-    assert _feed(at, stream[16 * 7 :]) == 7
-    assert not at.may_read()
+    assert at.tx(_NOW_MS)
+    at.sent(5, _NOW_MS)
+    assert not at.may_read()  # until all of them are written
+    at.sent(at.tx_len, _NOW_MS)
+    assert _feed(at, stream[32 * 7 :]) == 8 * 7
 
 
 def case_acknowledgements_are_written_in_order():
     at, _ = _up()
-    _feed(at, b"".join([_message(i + 1, b"") for i in range(16)]))
-    assert _written(at) == b"".join([b"\x40\x02\x00" + bytes([i + 1]) for i in range(16)])
+    _feed(at, b"".join([_message(i + 1, b"") for i in range(32)]))
+    assert at.tx(_NOW_MS)
+    assert at.tx_len == 32 * 4  # one record, not 32
+    assert _written(at) == _acks(range(1, 33))
+
+
+def case_acknowledgements_that_come_to_be_owed_during_a_write_go_behind_it():
+    for first_len in range(1, 12):
+        at, _ = _up()
+        _feed(at, b"".join([_message(i, b"") for i in range(1, 4)]))
+        assert at.tx(_NOW_MS)
+        out = bytes(at.tx_buf[:first_len])
+        at.sent(first_len, _NOW_MS)
+        _feed(at, b"".join([_message(i, b"") for i in range(4, 7)]))
+        assert out + _written(at) == _acks(range(1, 7))
+
+
+# A hub that sends much while nothing of ours arrives: the stack's memory must not fill up.
+def case_acknowledgements_wait_for_each_other_while_much_is_unacknowledged():
+    cost_len = RECORD_COST_LEN + 4
+    at, _ = _up(unacked_max_len=10 * cost_len)
+    numbers = []  # of acknowledgements in each record; 0 for a ping
+    for i in range(250):
+        _feed(at, _message(i + 1, b""))
+        while at.tx(_NOW_MS):
+            numbers.append(at.tx_len // 4)
+            at.sent(at.tx_len, _NOW_MS)
+    # Alone while there is room, with a ping on the way; then 32 at a time.
+    assert numbers == [1] * 6 + [0] + [1] * 4 + [32] * 7, numbers
+    assert at.error is None
+
+
+def case_a_ping_makes_room_for_acknowledgements():
+    at, _ = _up(unacked_max_len=50)
+    _feed(at, _message(1, b""))
+    assert _written(at) == _acks([1]) + _PINGREQ
+    _feed(at, _message(2, b"") + _message(3, b""))
+    assert _written(at) == b""
+    _feed(at, _PINGRESP)
+    assert _written(at) == _acks([2, 3]) + _PINGREQ
 
 
 def case_acknowledgements_go_before_messages_of_our_own():

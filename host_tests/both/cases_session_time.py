@@ -17,7 +17,7 @@ class _Peer:
 
     def __init__(self, start_ms, keepalive_s=_KEEPALIVE_S):
         self.now_ms = start_ms
-        self.session = Session(Outbox(1024), 128, 4, 300)
+        self.session = Session(Outbox(1024), 128, 4, 600)
         self.session.connect(start_ms, b"d", None, None, keepalive_s, True, None)
 
     def wait(self, ms):

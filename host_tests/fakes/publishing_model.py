@@ -32,9 +32,11 @@ class Message:
     named_ms: int = -1  # on this connection
     again: bool = False  # named on an earlier one, of the same session
 
+    def packet_len(self):
+        return len(codec.publish(self.topic, self.payload, self.qos, 1))
+
     def cost(self):
-        packet = codec.publish(self.topic, self.payload, self.qos, 1)
-        return len(packet) + limits.TLS_RECORD_LEN
+        return self.packet_len() + limits.RECORD_COST_LEN
 
 
 class Publishing:
@@ -57,7 +59,7 @@ class Publishing:
             message.named_ms = -1
         for release in self.releases:
             release[1] = False
-        self._loose_len = self._pinged_len = 0  # QoS 0 that no PINGRESP has answered for
+        self._loose_len = self._pinged_len = 0  # QoS 0 and answers that no PINGRESP has answered for
 
     def forget(self):
         """The hub has a new session."""
@@ -99,10 +101,12 @@ class Publishing:
     def _why_not(self, message):
         if message.qos and self.in_flight() >= self._window:
             return "window"
+        return None if self.has_room(message.packet_len()) else "bytes"
+
+    def has_room(self, record_len):
+        """Whether so long a record may join what is unacknowledged."""
         used_len = self._unacked_len() + self._loose_len
-        if used_len and used_len + message.cost() > self._unacked_max_len:
-            return "bytes"
-        return None
+        return not used_len or used_len + record_len + limits.RECORD_COST_LEN <= self._unacked_max_len
 
     def used_ids(self):
         """Ids that no new exchange may have (2.3.1)."""
@@ -137,6 +141,10 @@ class Publishing:
         if release is self.releases[0]:
             self._release_ms = now_ms
         release[1] = True
+
+    def answered(self, answers_len):
+        """So many bytes of acknowledgements went, in one record."""
+        self._loose_len += answers_len + limits.RECORD_COST_LEN
 
     def pinged(self):
         self._pinged_len = self._loose_len

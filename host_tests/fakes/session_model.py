@@ -17,6 +17,8 @@ with install():
 TICKS = 1 << 30
 FOREVER_MS = (TICKS - 1) >> 2  # what check() answers when there is no deadline
 EVERYTHING = 1 << 20
+_ANSWERS = (codec.PUBACK, codec.PUBREC, codec.PUBCOMP)  # to what the hub sends
+_ANSWERS_MAX, _ANSWER_LEN = 32, 4
 HELD_MAX = 32  # QoS 2 messages of the hub that may wait for their release
 
 
@@ -143,9 +145,8 @@ class SessionModel:
             if self._left:
                 assert offered == self._left, "other bytes than were refused"
             else:
-                (self._writing,) = self._from_session.packets(offered)
                 self._offer_ms = now_ms
-                self._named(self._writing, now_ms)
+                self._offered(list(self._from_session.packets(offered)), now_ms)
             n = min(len(offered), limit_len - len(out))
             self._left = offered[n:]
             if n:
@@ -160,10 +161,26 @@ class SessionModel:
         self.agree()
         return out
 
-    # The session wants to write this packet now. Raises AssertionError unless it may.
+    # The session wants to write these packets in one go. Raises AssertionError unless it may.
+    def _offered(self, packets, now_ms):
+        self._writing = packets[0]
+        self._writing_control = self._control is not None
+        if self._writing.kind in _ANSWERS and not self._writing_control:
+            assert self.up
+            answers = [(packet.kind, packet.packet_id) for packet in packets]
+            assert answers == self._owed, "not what is owed, or not in order (4.6)"
+            assert not self._must_hold(len(answers)), "more than may be unacknowledged"
+            self._owed.clear()
+            self.publishing.answered(_ANSWER_LEN * len(answers))
+        else:
+            (packet,) = packets
+            self._named(packet, now_ms)
+
+    def _must_hold(self, answers):
+        return answers < _ANSWERS_MAX and not self.publishing.has_room(_ANSWER_LEN * answers)
+
     def _named(self, packet, now_ms):
         kind = packet.kind
-        self._writing_control = self._control is not None
         if self._writing_control:
             assert kind == self._control, "it overtakes what was asked for"
             if kind in (codec.SUBSCRIBE, codec.UNSUBSCRIBE):
@@ -179,12 +196,9 @@ class SessionModel:
             self._pinging, self._ping_wanted = True, False
             self._ping_ms = now_ms
             self.publishing.pinged()
-        elif kind == codec.PUBREL:
-            self.publishing.named_release(packet.packet_id, now_ms)
         else:
-            owed = [each for each in self._owed if each[0] == kind]
-            assert owed[:1] == [(kind, packet.packet_id)], "an answer that is not owed, or not yet (4.6)"
-            self._owed.remove(owed[0])
+            assert kind == codec.PUBREL
+            self.publishing.named_release(packet.packet_id, now_ms)
 
     # All of it was taken.
     def _taken(self, now_ms):
@@ -200,7 +214,8 @@ class SessionModel:
         if not self.up:
             return
         assert self._control is None
-        assert not self._owed, "an answer is owed"
+        held = self._owed and self._must_hold(len(self._owed))
+        assert not self._owed or (held and self._pinging), "an answer is owed"
         assert self._pinging or not self._ping_wanted
         assert self._pinging or self._silence_left_ms(now_ms) > 0, "the keep-alive"
         self.publishing.may_be_silent(self._pinging, self.session.paused)

@@ -197,6 +197,6 @@ ELEMENTS = {
     "hang": Stroke(lambda world, _: world.traffic.hang()),
     "burst": Stroke(lambda world, n: world.traffic.burst(n), (5, 20, 60)),
     # -- what the hub says
-    "down": Stroke(_publish, tuple([qos, times] for qos in (0, 1, 2) for times in (1, 3, 8))),
+    "down": Stroke(_publish, tuple([qos, times] for qos in (0, 1, 2) for times in (1, 3, 8, 40))),
     "oversized": Stroke(lambda world, qos: world.hub.publish("down/long", b"x" * 5000, qos), (0, 1, 2)),
 }

@@ -264,6 +264,21 @@ def test_hub_floods_the_node(qos):
         assert not world.hub.unacknowledged
 
 
+@pytest.mark.parametrize(("qos", "times"), [(1, 150), (2, 32)])
+def test_hub_that_reads_nothing_floods_the_node(qos, times):
+    """What is owed to it must not fill the stack's memory: a write would block until the watchdog bites."""
+    with online_world(events_qos=qos) as world:
+        world.hub.deaf = True
+        for number in range(times):
+            world.clock.after(30 * number, lambda: world.hub.publish("errors/flood", b"", qos))
+        world.run(for_s=5)
+        assert world.node.event_count == times
+        world.hub.deaf = False
+        world.run(for_s=PUBACK_S + BACKOFF_S + CONNECT_S)
+        assert world.online()
+        assert_readings_in_order(world)
+
+
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_reports_of_each_qos_arrive_once_and_in_order(qos):
     heard = []

@@ -22,8 +22,8 @@ HALF_MS = KEEPALIVE_S * 500
 
 
 def new_broker(start_ms):
-    session = Session(Outbox(1024), 128, 4, 300)
-    return Broker(SessionModel(session, 128, 4, 300), start_ms)
+    session = Session(Outbox(1024), 128, 4, 600)
+    return Broker(SessionModel(session, 128, 4, 600), start_ms)
 
 
 def connected(start_ms):

@@ -73,5 +73,5 @@ class Express:
         packets.put_u16(self._buf, _TOPIC_AT - 2, len(topic))
         self._payload_at = packets.put(self._buf, _TOPIC_AT, topic, _BUF_LEN)
         self._topic_len = 2 + len(topic)
-        self._cost = self._payload_at + limits.TLS_RECORD_LEN
+        self._cost = self._payload_at + limits.RECORD_COST_LEN
         self._topic = topic

@@ -206,11 +206,11 @@ def put_subscribe(buf, kind, packet_id, filters):
     return at
 
 
-# PUBACK, PUBREC, PUBREL, PUBCOMP at buf[0:4].
-def put_ack(buf, kind, packet_id):
-    buf[0] = kind | 2 if kind == PUBREL else kind
-    buf[1] = 2
-    return put_u16(buf, 2, packet_id)
+# PUBACK, PUBREC, PUBREL, PUBCOMP at buf[at:at + 4]. Returns where it ends.
+def put_ack(buf, at, kind, packet_id):
+    buf[at] = kind | 2 if kind == PUBREL else kind
+    buf[at + 1] = 2
+    return put_u16(buf, at + 2, packet_id)
 
 
 # Is buf[at:end] well-formed UTF-8 without U+0000 and without surrogates (1.5.3)?

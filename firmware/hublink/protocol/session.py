@@ -12,7 +12,7 @@ from array import array
 from micropython import const
 
 from .. import limits, ticks
-from ..limits import TLS_RECORD_LEN
+from ..limits import RECORD_COST_LEN
 from ..outbox import HEAD_LEN
 from . import packets
 from .message import Message
@@ -25,8 +25,8 @@ DEAD = const(3)  # see error; only close() leads out
 
 # ticks.MASK; what passed since a moment of less than 2**30 ms ago is (now_ms - moment) & _MASK.
 _MASK = const(0x3FFFFFFF)
-# Acknowledgements that can be owed; beyond it nothing is read.
-_ACKS = const(16)
+# Acknowledgements that can be owed, in bytes: 32 packets; beyond it nothing is read.
+_ACKS_LEN = const(128)
 # Arrived QoS 2 messages whose PUBREL is outstanding. A hub that has more under way is cut off.
 _HELD = const(32)
 
@@ -64,9 +64,8 @@ class Session:
         self._rx_len = rx_len
         self._message = Message(self.reader.body)
         self._control = bytearray(limits.CONTROL_LEN)
-        self._ack = bytearray(4)
-        self._acks = array("H", [0] * _ACKS)  # packet ids to acknowledge
-        self._ack_kinds = bytearray(_ACKS)  # and with which packet
+        self._rel = bytearray(4)  # the PUBREL that goes out
+        self._acks = bytearray(_ACKS_LEN)  # the packets that are owed, _acks_len bytes of them
         self._held = array("H", [0] * _HELD)  # packet ids of QoS 2 messages delivered, not yet released
         self._window = window
         self._ids = array("H", [0] * window)  # packet id of each message in flight, 0: free
@@ -118,8 +117,9 @@ class Session:
         self.asked_id = 0  # of the request that is not acknowledged, made at _asked_ms
         self._pinging = False  # since _ping_ms
         self._want_ping = False
-        self._unacked_len = 0  # QoS 1 bytes in flight, TLS overhead included
-        self._loose_len = 0  # QoS 0 bytes since the last answered ping: nothing else acknowledges them
+        self._unacked_len = 0  # QoS 1 bytes in flight, with what records cost
+        # The same of QoS 0 and of acknowledgements, since the last answered ping: only that answers for them.
+        self._loose_len = 0
         self.credit = self._granted = 0  # what is left of what was granted
         self._pinged_len = 0  # those of them that the ping under way will answer for
         self.in_flight = self._rels_len  # messages whose handshake is under way
@@ -236,14 +236,16 @@ class Session:
         self._offer_ms = now_ms
         if self._control_len:
             self._name(self._control, 0, self._control_len)
-        elif self._acks_len:
-            self._name_ack()
+        elif self._acks_len and not self._must_hold_acks():
+            self._loose_len += self._acks_len + RECORD_COST_LEN
+            self._name(self._acks, 0, self._acks_len)
         elif self._rels_sent < self._rels_len:
             self._name_rel(now_ms)
-        # A ping is due when nothing came, or nothing went, for half the keep-alive, and when QoS 0
-        # messages fill half of what may be unacknowledged: PINGRESP is what acknowledges them.
+        # A ping is due when nothing came, or nothing went, for half the keep-alive, and when what only
+        # PINGRESP acknowledges fills half of what may be unacknowledged, or keeps acknowledgements back.
         elif not self._pinging and (
             self._want_ping
+            or self._acks_len
             or self._loose_len * 2 > self._unacked_max_len
             or (now_ms - self._rx_ms) & _MASK > self._quiet_ms
             or (now_ms - self._tx_ms) & _MASK > self._quiet_ms
@@ -279,6 +281,8 @@ class Session:
         elif self._loose >= 0:
             self.outbox.done(self._loose)
             self._loose = -1
+        elif self.tx_buf is self._acks:
+            self._acks_sent(self.tx_at + n)
         elif self.tx_buf is self._control:
             self._control_len = 0
             if self._control[0] & 0xF0 != packets.PUBLISH:
@@ -290,26 +294,29 @@ class Session:
         self.tx_at = at
         self.tx_len = length
 
-    def _name_ack(self):
-        acks, kinds = self._acks, self._ack_kinds
-        packets.put_ack(self._ack, kinds[0], acks[0])
-        self._acks_len -= 1
-        for i in range(self._acks_len):
-            acks[i] = acks[i + 1]
-            kinds[i] = kinds[i + 1]
-        self._name(self._ack, 0, 4)
+    # All that are owed go in one record. When that is too much unacknowledged, they wait for more; as many as
+    # can be owed wait for nothing, for what makes room is still to be read.
+    def _must_hold_acks(self):
+        used = self._unacked_len + self._loose_len
+        cost = self._acks_len + RECORD_COST_LEN
+        return used and used + cost > self._unacked_max_len and self._acks_len < _ACKS_LEN
+
+    # The first length bytes were: what came to be owed meanwhile is next.
+    def _acks_sent(self, length):
+        acks = self._acks
+        for i in range(length, self._acks_len):
+            acks[i - length] = acks[i]
+        self._acks_len -= length
 
     def _owe(self, kind, packet_id):
-        self._acks[self._acks_len] = packet_id
-        self._ack_kinds[self._acks_len] = kind
-        self._acks_len += 1
+        self._acks_len = packets.put_ack(self._acks, self._acks_len, kind, packet_id)
 
     def _name_rel(self, now_ms):
-        packets.put_ack(self._ack, packets.PUBREL, self._rels[self._rels_sent])
+        packets.put_ack(self._rel, 0, packets.PUBREL, self._rels[self._rels_sent])
         if not self._rels_sent:
             self._rel_ms = now_ms
         self._rels_sent += 1
-        self._name(self._ack, 0, 4)
+        self._name(self._rel, 0, 4)
 
     def _name_ping(self, now_ms):
         self._want_ping = False
@@ -325,7 +332,7 @@ class Session:
         record = outbox.peek()
         at = record + HEAD_LEN
         length = buf[record] | buf[record + 1] << 8
-        cost = length + TLS_RECORD_LEN
+        cost = length + RECORD_COST_LEN
         used = self._unacked_len + self._loose_len
         if used and used + cost > self._unacked_max_len:
             return self._loose_len > 0 and not self._unacked_len
@@ -381,7 +388,7 @@ class Session:
 
     # False while more acknowledgements are owed than can be remembered.
     def may_read(self):
-        return self._acks_len < _ACKS and (self.state == UP or self.state == CONNECTING)
+        return self._acks_len < _ACKS_LEN and (self.state == UP or self.state == CONNECTING)
 
     # n > 0 bytes were read into reader.into. Handlers run from here; what they raise comes out of
     # here, with the session in order (the message counts as delivered). True at the end of a packet.
@@ -492,7 +499,7 @@ class Session:
     def _leave(self, slot):
         record = self._records[slot]
         self._ids[slot] = 0
-        self._unacked_len -= self.outbox.packet_len(record) + TLS_RECORD_LEN
+        self._unacked_len -= self.outbox.packet_len(record) + RECORD_COST_LEN
         self.outbox.done(record)
 
     def _pubcomp(self, packet_id):
