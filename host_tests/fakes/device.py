@@ -53,17 +53,16 @@ class Device(shim.World):
 
     Attributes:
         stack: its IP stack; heap_free: bytes of the Python heap.
-        flash_writes: how many files were opened to be written.
         on_fed: called whenever the watchdog was fed, that is once a turn of the loop.
     """
 
-    def __init__(self, board, clock, net, memory, cause, ticks_start_ms):
+    def __init__(self, board, clock, net, flash, memory, cause, ticks_start_ms):
         causes = _CAUSES[shim.port_of(board)]
         super().__init__(board, clock=clock, ticks_start_ms=ticks_start_ms, reset_cause=causes[cause])
         self.limits = net.port
         self.stack = Stack(self, net, self.limits)
         self.on_fed = lambda: None
-        self.flash_writes = 0
+        self._flash = flash
         self.rtc_memory = memory.rtc
         self._memory = memory
         self._cause = cause
@@ -152,11 +151,7 @@ class Device(shim.World):
             machine.mem32 = self._memory.words
 
     def _change_os(self, module, entropy, radio):
-        rename, stat = module.rename, module.stat
-
-        def slow_rename(old, new):
-            self.clock.busy("flash", self.limits.erase_ms)
-            rename(old, new)
+        rename, remove, stat = module.rename, module.remove, module.stat
 
         def stat_with_radio(path):
             if path == _WIFI_DOWN:
@@ -165,7 +160,8 @@ class Device(shim.World):
                 return (0,) * 10
             return stat(path)
 
-        module.rename = slow_rename
+        module.rename = lambda old, new: self._flash.change(lambda: rename(old, new))
+        module.remove = lambda name: self._flash.change(lambda: remove(name))
         module.urandom = entropy
         if self.port == "unix":
             module.stat = stat_with_radio
@@ -179,9 +175,8 @@ class Device(shim.World):
             return SimpleNamespace(write=self._watchdog_says)
         if name == _NAME_SERVERS:
             return io.StringIO(f"nameserver {GATEWAY}\n")
-        self.flash_writes += mode[0] in "wa"
         try:
-            return open(name, mode, encoding=None if "b" in mode else "utf-8")
+            return self._flash.open(name, mode)
         except OSError as error:
             raise self.error(error) from None
 

@@ -14,6 +14,7 @@ from host_tests.shim.world import port_of
 from . import certificates, ports
 from .clock import NEVER, Clock, EndOfRun, WorldError
 from .device import Device, Memory, change_folder
+from .flash import Flash
 from .hub import ADDRESS as HUB_ADDRESS
 from .hub import NAME as HUB_NAME
 from .hub import Hub
@@ -41,12 +42,11 @@ class World:
         ticks_start_ms: what `time.ticks_ms()` says at each boot, so that its wrap may be near.
 
     Attributes:
-        clock, radio, net, dns, sntp, hub, tls: the parts, to be scripted (see their classes).
+        clock, radio, net, dns, sntp, hub, tls, flash: the parts, to be scripted (see their classes).
         node: the Node, once booted. device, modules: the hardware of this boot, and what its programs
             import. folder: its file system.
         bites: ms of each bite of the watchdog; resets: (ms, cause) of each other reset.
         lines: (ms, text) of everything the device printed.
-        flash_writes: how many files were opened to be written in all starts before this one.
         turns: how often the loop came round. entropy: f(n) -> n bytes, what os.urandom() gives.
         may_bite, may_reset: True for a test that provokes a bite of the watchdog, or a reset.
         unchecked: True for a test that breaks the rules itself.
@@ -61,6 +61,7 @@ class World:
         self.radio.access_points[SSID] = AccessPoint(PASSWORD)
         self.net = Internet(self.clock, self.random, self.radio, self.limits)
         self.tls = Side(self.clock, self.limits, self._device_s)
+        self.flash = Flash(self.clock, self.limits.erase_ms, random.Random(seed))
         self.dns = Dns(self.net.host(GATEWAY), {HUB_NAME: [HUB_ADDRESS], TIME_NAME: [TIME_ADDRESS]})
         self.sntp = Sntp(self.net.host(TIME_ADDRESS), self.clock)
         self.folder = tempfile.mkdtemp(prefix="hublink-device-")
@@ -72,7 +73,6 @@ class World:
         self.resets = []
         self.lines = []
         self.turns = 0
-        self.flash_writes = 0
         self.entropy = self.random.randbytes
         self.may_bite = self.may_reset = self.unchecked = False
         self._ticks_start_ms = ticks_start_ms
@@ -161,7 +161,6 @@ class World:
         self._memory = self.device.keep()
         self._cause = cause
         self.node = self._main = None
-        self.flash_writes += self.device.flash_writes
         self.device.stack.lose_power()
         if cause != "soft_reset":
             self.radio.stop()
@@ -182,7 +181,10 @@ class World:
 
     def _install(self):
         soft, before = self._cause == "soft_reset", self.device
-        device = Device(self.board, self.clock, self.net, self._memory, self._cause, self._ticks_start_ms)
+        device = Device(
+            *(self.board, self.clock, self.net, self.flash),
+            *(self._memory, self._cause, self._ticks_start_ms),
+        )
         if soft:
             device.carry_on(before)
         if self.board == "unix":

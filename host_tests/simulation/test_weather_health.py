@@ -282,11 +282,11 @@ def test_safe_mode_that_fails_itself_stops_at_the_repl(monkeypatch):
 
 def writes_of(world, run):
     """How many files the device writes in one start in which run() is called."""
-    before = world.flash_writes
+    before = world.flash.writes
     world.switch_on(counting_app)
     run()
     world.lose_power()
-    return world.flash_writes - before
+    return world.flash.writes - before
 
 
 def test_start_writes_one_small_file():
@@ -302,10 +302,10 @@ def test_crash_writes_its_exception_and_its_report():
         world.switch_on(counting_app)
         world.run(for_s=100)
         world.lose_power()
-        before = world.flash_writes
+        before = world.flash.writes
         world.switch_on(crashing_app(100))
         world.run(for_s=200)
-        assert world.flash_writes - before == 2  # the boot number, the exception
+        assert world.flash.writes - before == 2  # the boot number, the exception
         # The boot number with the crash; the report as a message; that it is one.
         assert writes_of(world, lambda: world.run(for_s=600)) == 3
 
@@ -325,13 +325,13 @@ def sparse_app():
 def week(world):
     """Lets a week and an hour pass, restarting the device after resets. Returns (resets, files written)."""
     end_ms = world.clock.now_ms + (7 * DAY_S + 3600) * 1000
-    writes, resets = world.flash_writes, len(world.resets)
+    writes, resets = world.flash.writes, len(world.resets)
     while world.clock.now_ms < end_ms:
         reason = world.run(for_s=(end_ms - world.clock.now_ms) / 1000)
         if reason != "time":
             assert reason == "reset"
             world.switch_on(sparse_app)
-    return len(world.resets) - resets, world.flash_writes + world.device.flash_writes - writes
+    return len(world.resets) - resets, world.flash.writes - writes
 
 
 @pytest.mark.parametrize("board", RADIO_BOARDS)
