@@ -1,8 +1,8 @@
 """The device's files as littlefs keeps them, and power that may fail in the middle of any change.
 
-What is written is there once the file was closed. If power fails before, a file is as it was, but for two things
-in which this is harsher than littlefs (platform-facts 5.2): a file that was appended to may have a part of what
-was appended, and a new one may be there with a part of its content, or none.
+What is written is there once the file was closed. If power fails before, a file is as it was, but for two
+things in which this is harsher than littlefs (platform-facts 5.2): of what was appended to a file a part may
+be there, and a new file with a part of its content, or none.
 """
 
 import os
@@ -14,16 +14,19 @@ class Flash:
     """Files below the working directory.
 
     Attributes:
-        cut_in: power fails in the middle of the change that is made after so many others; None: of none.
         changes: how many were begun so far: files written, renamed and removed; writes: of files alone.
     """
 
     def __init__(self, clock, erase_ms, chance):
-        self.cut_in = None
         self.changes = self.writes = 0
         self._clock = clock
         self._erase_ms = erase_ms
         self._chance = chance
+        self._cut_every = self._left = 0
+
+    def cut_every(self, changes):
+        """From now on power fails in the middle of every so manieth change; 0: of none."""
+        self._cut_every = self._left = changes
 
     def open(self, name, mode):
         """The built-in open(), for names of the device's. OSError as the host has it."""
@@ -50,11 +53,11 @@ class Flash:
         return data[: self._chance.randrange(len(data) + 1)]
 
     def _count_down(self):
-        if self.cut_in == 0:
-            self.cut_in = None
-            raise EndOfRun("power")
-        if self.cut_in:
-            self.cut_in -= 1
+        if self._cut_every:
+            self._left -= 1
+            if not self._left:
+                self._left = self._cut_every
+                raise EndOfRun("power")
 
 
 class _Written:

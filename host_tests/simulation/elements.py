@@ -187,6 +187,7 @@ ELEMENTS = {
     "tls": Spell(_sets("hub.tls_mode"), "normal", ("silent", "plain", "alert", "reset", "eof")),
     # -- the device
     "power cut": Spell(_power, False, (True,), 120),
+    "flash cut": Spell(lambda world, changes: world.flash.cut_every(changes), 0, (1, 2, 3, 4, 7), 120),
     "no memory": Stroke(_no_memory, (["records"], ["handshake"], ["verify", "verify"], ["sign"])),
     "low heap": Spell(_sets("device.heap_free"), 150_000, (30_000,)),
     "no sockets": Spell(_no_sockets, False, (True,)),

@@ -10,6 +10,9 @@ _STORM_S = 240  # from the first event's beginning to the last one's
 _CALM_S = (100, 1500)  # from the end of a storm to the next
 _LONGEST_S, _SHORTEST_S = 4 * 3600, 3600
 
+# Few other things lose messages.
+_KINDS = (*ELEMENTS, *("power cut", "flash cut") * 2)
+
 
 def forecast(seed):
     """The plan of that seed."""
@@ -43,7 +46,7 @@ def _events(chance):
 
 
 def _event(chance, at_s):
-    kind = chance.choice(tuple(ELEMENTS))
+    kind = chance.choice(_KINDS)
     element = ELEMENTS[kind]
     for_s = 0
     if isinstance(element, Spell):

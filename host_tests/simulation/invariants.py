@@ -5,6 +5,7 @@ What does not hold is a WorldError, so that the firmware cannot swallow it; its 
 
 import importlib
 import json
+import os
 import re
 
 from host_tests.fakes.certificates import DEVICE
@@ -28,9 +29,10 @@ CALL_MAX_MS = {
 # Full jitter may make one wait short; so many in a row it cannot (chance: 5e-9).
 _WAITS, _WAITS_MIN_MS = 14, 16_000
 _STABLE_MS = 60_000
-_TURN_MS = 6500  # a turn of the loop, slow sensor and handshake: waits count from its beginning
+_TURN_MS = 8388  # a turn of the loop, slow sensor, flash and handshake: waits count from its beginning
 _ADDRESSES_MAX = 2  # of the hub: one attempt may knock at each
 _NAMES_MAX = 4  # ever looked up
+_FILES_MAX, _FILES_MAX_LEN = 50, 196_608  # of messages, on flash
 _CONTROL_MAX_LEN = 1300  # of handshake, CONNECT and acknowledgements beside messages, in the send buffer
 _DOWN = re.compile(r"link \w+ -> DOWN: .*; again in (\d+) ms")
 
@@ -52,6 +54,8 @@ class Watch:
         self._last = {}  # topic -> (boot, number) of the newest first delivery
         self._arrived = {}  # (topic, boot) -> numbers
         self._once = set()  # (topic, boot, number, session) of QoS 2
+        self._owed = set()  # (topic, boot, number) of what was promised and has not arrived
+        self._changes = 0  # of the flash, when its files were looked at
         self._lines = 0  # of the log, read
         self._failed_count = None  # of the link, when the calm had lasted
         self.booted()
@@ -69,6 +73,7 @@ class Watch:
         if self._over:
             return
         self._messages()
+        self._promises()
         self._drops()
         self._log()
         self._hub_side()
@@ -99,12 +104,26 @@ class Watch:
             require((boot, number) > last, "order", f"{topic}: {boot}/{number} came first after {last}")
             self._last[topic] = boot, number
             numbers.add(number)
+            self._owed.discard((topic, boot, number))
         if qos == 2:
             key = topic, boot, number, arrival.session
             require(key not in self._once, "twice", f"{topic} {boot}/{number} of QoS 2, in one session")
             self._once.add(key)
         if topic.startswith(UP):
             require(topic == f"{UP}/{qos}", "qos", f"{topic} arrived with QoS {qos}")
+
+    # What was flushed, or sent as durable, arrives whatever happens: when nothing waits any more, it has.
+    def _promises(self):
+        promised = self._scene.traffic.promised
+        for topic, boot, number in promised:
+            if number not in self._arrived.get((topic, boot), ()):
+                self._owed.add((topic, boot, number))
+        promised.clear()
+        if self._owed and self._scene.node and not self._waiting():
+            require(False, "lost", f"of what was flushed: {sorted(self._owed)[:5]}")
+
+    def _waiting(self):
+        return self._scene.node._outbox.count + self._scene.node._spool.waiting()
 
     # (topic, boot) -> how many messages of QoS 1 and 2 were made since the last start.
     def _made(self):
@@ -124,17 +143,17 @@ class Watch:
     def nothing_lost(self):
         """At the end: what was made since the last start, of QoS 1 and 2, arrived, or was counted as dropped.
 
-        What was only in RAM is gone with the power; what an outbox on flash holds is to be added here, over
-        all starts.
+        What was only in RAM is gone with the power; what was on flash is not, over all starts.
 
         The oldest are dropped: nothing is missing of what was made after the last that was counted. (One
         that was dropped may have arrived: only its acknowledgement was missing.)
         """
         self._over = True  # a node that is closed is not online
-        self._messages()
-        self._drops()
-        waiting = self._scene.node._outbox.count + self._scene.node._spool.waiting()
+        waiting = self._waiting()
         require(not waiting, "lost", f"{waiting} messages still wait, a minute after the last was made")
+        self._messages()
+        self._promises()
+        self._drops()
         missing = 0
         dropped, old = self._dropped
         for key, count in self._made().items():
@@ -203,6 +222,15 @@ class Watch:
         limit_len = scene.unacked_max_len + _CONTROL_MAX_LEN
         unsent_len = scene.device.stack.most_unsent_len
         require(unsent_len <= limit_len, "bounds", f"{unsent_len} bytes in the TCP send buffer")
+        if scene.flash.changes != self._changes:
+            self._changes = scene.flash.changes
+            self._files()
+
+    def _files(self):
+        with os.scandir(f"{self._scene.folder}/outbox") as entries:
+            sizes = [entry.stat().st_size for entry in entries]
+        require(len(sizes) <= _FILES_MAX, "bounds", f"{len(sizes)} files of messages")
+        require(sum(sizes) <= _FILES_MAX_LEN, "bounds", f"{sum(sizes)} bytes in files of messages")
 
     # -- the backoff -----------------------------------------------------------------------------------
 

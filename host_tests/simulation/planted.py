@@ -75,6 +75,16 @@ BUGS = {
         "if cached:",
     ),
     "ignore the window": (_SESSION, "if used and used + cost > self._unacked_max_len:", "if False:"),
+    "flush nothing": (
+        "spool.py",
+        "        self._failed = False\n        return self._spill()",
+        "        return True",
+    ),
+    "forget what is on flash too early": (
+        "spool.py",
+        "if self._sending.done() >= self._checked:",
+        "if True:",
+    ),
     "compare ticks as numbers": (
         "ticks.py",
         "    d = (a - b) & MASK\n    return d if d < _HALF else d - MASK - 1",

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from host_tests.fakes import World
-from host_tests.fakes.clock import WorldError
+from host_tests.fakes.clock import EndOfRun, WorldError
 from host_tests.fakes.hub import Hub
 
 from .elements import ELEMENTS, IMPOSTOR_ADDRESS, Spell
@@ -98,8 +98,17 @@ class Scene(World):
         self.may_bite = self.traffic.hanging = False
         # A device that lost its memory would begin a new session; no hub of today's asks it to keep one.
         self.hub.forget_sessions()
-        self.boot(self.traffic.program)
+        while not self._boots():
+            self.lose_power()
         self._watch.booted()
+
+    # False if the power fails again before the node is there.
+    def _boots(self):
+        try:
+            self.boot(self.traffic.program)
+        except EndOfRun:
+            return False
+        return True
 
 
 class Weather:

@@ -10,6 +10,7 @@ _SLOW_MS = 4000  # with a TLS handshake in the same turn it stays below the watc
 _HANG_MAX_MS = 30_000
 _DOWN_EVERY_MS = 10_000
 _PADDING_MAX_LEN = 120
+_KEEPS_ONLINE, _KEEPS_OFFLINE = 0.03, 0.5  # share of the readings
 
 
 class Traffic:
@@ -24,6 +25,7 @@ class Traffic:
     Attributes that tell what happened:
         boot: how often it was started.
         made: topic -> how many messages were sent there since the last start; they are numbered from 1.
+        promised: [(topic, number of the start, number)] of what is to survive whatever comes.
         published: [(QoS, number, number of the hub's session)] of what the hub sent down.
         heard: QoS -> numbers that arrived, in order.
         hanging: the sensor hangs, or will at the next reading.
@@ -34,6 +36,7 @@ class Traffic:
         self.stopped = self.hanging = False
         self.boot = 0
         self.made = {}
+        self.promised = []
         self.published = []
         self.heard = {0: [], 1: [], 2: []}
         self._world = world
@@ -46,6 +49,7 @@ class Traffic:
         """What main.py of this device adds to its node."""
         self.boot += 1
         self.made = {f"{UP}/{qos}": 0 for qos in self._plan.qos}
+        self._flushed = dict(self.made)
         hub = node.hub
         hub.CLEAN_SESSION = not self._plan.keeps_session
         hub.MAX_QOS = hub.SUBSCRIBE_QOS = 2
@@ -75,6 +79,7 @@ class Traffic:
         for _ in range(1 + self._waiting):
             self._send(node)
         self._waiting = 0
+        self._keep(node)
         return self._measure()
 
     def _send(self, node):
@@ -83,6 +88,23 @@ class Traffic:
             self.made[topic] += 1
             padding = "x" * self._chance.randrange(_PADDING_MAX_LEN)
             node.publish(topic, f"{self.boot} {self.made[topic]} {padding}", qos)
+
+    # Now and then it does not leave to chance what survives a power cut.
+    def _keep(self, node):
+        if self._chance.random() > (_KEEPS_ONLINE if self._world.online() else _KEEPS_OFFLINE):
+            return
+        if self._chance.random() < 0.5:
+            if node.flush() and set(node._spool.lost) <= {"too_long"}:
+                self._promise_all()
+        elif node.send("kept", 1, durable=True):
+            self.promised.append((node._topic("").decode(), node._telemetry.boot, node._telemetry.seq))
+
+    def _promise_all(self):
+        for topic, count in self.made.items():
+            if topic != f"{UP}/0":
+                numbers = range(self._flushed[topic] + 1, count + 1)
+                self.promised += [(topic, self.boot, number) for number in numbers]
+            self._flushed[topic] = count
 
     def _measure(self):
         if self.fault == "raises":
