@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
-	@echo 'ARGS="..." is handed on to demo, simulate, run, hub, flash, watch, size, bench and wear; `make hub ARGS=--help` tells what they take.'
+	@echo 'ARGS="..." is handed on to demo, simulate, soak, run, hub, flash, watch, size, bench and wear; `make hub ARGS=--help` tells what they take.'
 
 setup: ## make this machine ready; at once when it is
 	@"$(PYTHON)" tools/setup_desk.py
@@ -34,6 +34,10 @@ long: setup ## 10,000 messages of each QoS over 50 cuts, 1,000 connections: take
 SEEDS ?= 200
 simulate: setup ## years of bad weather in virtual time: make simulate SEEDS=200, or ARGS="--seed N", ARGS="--plan FILE"
 	@$(BIN)/python -m host_tests.simulation --seeds $(SEEDS) $(ARGS)
+
+MINUTES ?= 10
+soak: setup ## a real node in bad weather, in real time: make soak MINUTES=60, or ARGS="--seed N"
+	@$(BIN)/python -m host_tests.soak --minutes $(MINUTES) $(ARGS)
 
 run: config-is-given setup ## run a node on this desk: make run CONFIG=config.json
 	@$(BIN)/hublink run "$(CONFIG)" $(ARGS)
@@ -74,4 +78,4 @@ distclean: clean ## remove what set-up made, too
 config-is-given:
 	@test -n "$(CONFIG)" || { echo "make run: say which node to run: make run CONFIG=path/to/config.json" >&2; exit 2; }
 
-.PHONY: help setup demo test lint unit micropython system long simulate run hub flash watch size bench wear lock clean distclean config-is-given
+.PHONY: help setup demo test lint unit micropython system long simulate soak run hub flash watch size bench wear lock clean distclean config-is-given
