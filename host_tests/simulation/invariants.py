@@ -56,13 +56,13 @@ class Watch:
         self._once = set()  # (topic, boot, number, session) of QoS 2
         self._owed = set()  # (topic, boot, number) of what was promised and has not arrived
         self._changes = 0  # of the flash, when its files were looked at
-        self._lines = 0  # of the log, read
         self._failed_count = None  # of the link, when the calm had lasted
         self.booted()
 
     def booted(self):
         """The device has started."""
         self._dropped = 0, {}  # how many the device counts, when that changed last; what was made by then
+        self._lines = len(self._scene.lines)  # of the log, read: what came before says nothing of this start
         self._waits_ms = []  # before the last tries to connect
         self._delay = None  # (ms when the link went down, delay in ms)
         self._online_ms = None
