@@ -113,7 +113,7 @@ def _babble(world, data):
 
 
 def _no_memory(world, faults):
-    world.tls.faults += faults
+    world.tls.faults[:] = faults
 
 
 def _wedge(world, _):
@@ -188,7 +188,7 @@ ELEMENTS = {
     # -- the device
     "power cut": Spell(_power, False, (True,), 120),
     "flash cut": Spell(lambda world, changes: world.flash.cut_every(changes), 0, (1, 2, 3, 4, 7), 120),
-    "no memory": Stroke(_no_memory, (["records"], ["handshake"], ["verify", "verify"], ["sign"])),
+    "no memory": Spell(_no_memory, [], (["records"], ["handshake"], ["verify", "verify"], ["sign"])),
     "low heap": Spell(_sets("device.heap_free"), 150_000, (30_000,)),
     "no sockets": Spell(_no_sockets, False, (True,)),
     "sensor": Spell(

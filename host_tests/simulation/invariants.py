@@ -97,7 +97,8 @@ class Watch:
         topic, qos = arrival.topic, arrival.qos
         numbers = self._arrived.setdefault((topic, boot), set())
         if number in numbers:
-            again = boot < self._scene.traffic.boot  # from flash, after a start
+            traffic = self._scene.traffic
+            again = boot < (traffic.boot if topic.startswith(UP) else traffic.telemetry_boot)  # from flash
             require(qos or again, "twice", f"{topic} {boot}/{number} of QoS 0")
         else:
             last = self._last.get(topic, (0, 0))

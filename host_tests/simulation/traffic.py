@@ -23,7 +23,7 @@ class Traffic:
         stopped: nothing is sent any more.
 
     Attributes that tell what happened:
-        boot: how often it was started.
+        boot: how often it was started; telemetry_boot: the number that the last start gave itself.
         made: topic -> how many messages were sent there since the last start; they are numbered from 1.
         promised: [(topic, number of the start, number)] of what is to survive whatever comes.
         published: [(QoS, number, number of the hub's session)] of what the hub sent down.
@@ -34,7 +34,7 @@ class Traffic:
     def __init__(self, world, plan):
         self.fault = self.handler_fault = None
         self.stopped = self.hanging = False
-        self.boot = 0
+        self.boot = self.telemetry_boot = 0
         self.made = {}
         self.promised = []
         self.published = []
@@ -48,6 +48,7 @@ class Traffic:
     def program(self, node):
         """What main.py of this device adds to its node."""
         self.boot += 1
+        self.telemetry_boot = node._telemetry.boot
         self.made = {f"{UP}/{qos}": 0 for qos in self._plan.qos}
         self._flushed = dict(self.made)
         hub = node.hub
