@@ -3,9 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# What several verbs take.
+board = $(if $(BOARD),--board "$(BOARD)")
+config = $(if $(CONFIG),--config "$(CONFIG)")
+port = $(if $(PORT),--port "$(PORT)")
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
-	@echo 'ARGS="..." is handed on to demo, simulate, soak, run, hub, flash, watch, size, bench and wear; `make hub ARGS=--help` tells what they take.'
+	@echo 'ARGS="..." is handed on to what is a verb of hublink, or a simulation: `make hub ARGS=--help` tells what it takes.'
 
 setup: ## make this machine ready; at once when it is
 	@"$(PYTHON)" tools/setup_desk.py
@@ -45,12 +50,38 @@ run: config-is-given setup ## run a node on this desk: make run CONFIG=config.js
 hub: setup ## run a hub on this desk: make hub ARGS="--dialect ... --ca ... --cert ... --key ..."
 	@$(BIN)/hublink hub $(ARGS)
 
+ca: setup ## the authority that signs devices, and those of hubs: make ca ARGS=init
+	@$(BIN)/hublink ca $(ARGS)
+
+device: setup ## devices, their keys and certificates: make device ARGS="add sensor-1 --hub scaleway ..."
+	@$(BIN)/hublink device $(ARGS)
+
+check: config-is-given setup ## check a configuration, and ask the hub: make check CONFIG=config.json ARGS=--connect
+	@$(BIN)/hublink config check "$(CONFIG)" $(ARGS)
+
+build: setup ## compile what a board needs: make build BOARD=RPI_PICO_W CONFIG=config.json
+	@$(BIN)/hublink build $(board) $(config) $(ARGS)
+
 flash: setup ## put MicroPython onto a board: make flash BOARD=RPI_PICO_W FIRMWARE=file.uf2 PORT=/dev/ttyACM0
-	@$(BIN)/hublink flash $(if $(BOARD),--board "$(BOARD)") $(if $(FIRMWARE),--firmware "$(FIRMWARE)") \
-		$(if $(PORT),--port "$(PORT)") $(ARGS)
+	@$(BIN)/hublink flash $(board) $(if $(FIRMWARE),--firmware "$(FIRMWARE)") $(port) $(ARGS)
+
+deploy: setup ## bring what was built onto a board: make deploy BOARD=RPI_PICO_W CONFIG=config.json ARGS=--with-keys
+	@$(BIN)/hublink deploy $(board) $(config) $(port) $(ARGS)
+
+repl: setup ## talk to a board
+	@$(BIN)/hublink repl $(port) $(ARGS)
+
+logs: setup ## follow what a board prints: make logs ARGS="--file sensor-1.log"
+	@$(BIN)/hublink logs $(port) $(ARGS)
+
+doctor: setup ## examine a board, for a report that one can paste
+	@$(BIN)/hublink doctor $(port) $(ARGS)
 
 watch: setup ## watch a fleet as its hub sees it: make watch CONFIG=config.json, or ARGS="--replay FILE"
-	@$(BIN)/hublink watch $(if $(CONFIG),--config "$(CONFIG)") $(ARGS)
+	@$(BIN)/hublink watch $(config) $(ARGS)
+
+events: setup ## follow what hubs report about a fleet: make events CONFIG=config.json, or ARGS="--webhook 8890"
+	@$(BIN)/hublink events $(config) $(ARGS)
 
 size: setup ## measure the firmware against its budgets
 	@$(BIN)/hublink size $(ARGS)
@@ -76,6 +107,6 @@ distclean: clean ## remove what set-up made, too
 	rm -rf .venv .deps
 
 config-is-given:
-	@test -n "$(CONFIG)" || { echo "make run: say which node to run: make run CONFIG=path/to/config.json" >&2; exit 2; }
+	@test -n "$(CONFIG)" || { echo "make: say which node: make $(firstword $(MAKECMDGOALS)) CONFIG=path/to/config.json" >&2; exit 2; }
 
-.PHONY: help setup demo test lint unit micropython system long simulate soak run hub flash watch size bench wear lock clean distclean config-is-given
+.PHONY: help setup demo test lint unit micropython system long simulate soak run hub ca device check build flash deploy repl logs doctor watch events size bench wear lock clean distclean config-is-given
