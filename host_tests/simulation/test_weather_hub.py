@@ -272,7 +272,7 @@ def test_hub_that_reads_nothing_floods_the_node(qos, times):
         for number in range(times):
             world.clock.after(30 * number, lambda: world.hub.publish("errors/flood", b"", qos))
         world.run(for_s=5)
-        assert world.node.event_count == times
+        assert world.node.inbox.event_count == times
         world.hub.deaf = False
         world.run(for_s=PUBACK_S + BACKOFF_S + CONNECT_S)
         assert world.online()
