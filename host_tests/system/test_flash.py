@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from hublink_desk import paths
-from hublink_desk.flash_cost import ERASES_MAX, PAGE_LENS, PROGRAMS, flash_cost
+from hublink_desk.flash_cost import COLUMNS, ERASES_MAX, PAGE_LENS, PROGRAMS, flash_cost
 from hublink_desk.programs.nor import BLOCK_LEN, Nor
 from littlefs import LittleFS
 
@@ -51,6 +51,16 @@ def test_costs_on_micropython(page_len):
     assert_within_bounds(rows)
     assert rows[0]["heap_len"] == 0
     assert START_HEAP_MAX > rows[3]["heap_len"] > 6000, "the outbox and the stage were measured too"
+    for row in rows:
+        measured = [row[name] / row["messages"] for name in COLUMNS[2:6]] + [row["heap_len"]]
+        shown = shown_costs(row["situation"], PAGE_LENS.index(page_len))
+        assert shown == pytest.approx(measured, rel=0.03, abs=0.0006), row["situation"]
+
+
+def shown_costs(situation, column):
+    """The figures of a situation in README.md, for one kind of flash."""
+    (row,) = re.findall(rf"^\| {situation} \| (.*) \|$", (paths.ROOT / "README.md").read_text("utf-8"), re.M)
+    return [float(cell.split(" · ")[column].replace(",", "")) for cell in row.split(" | ")]
 
 
 class Chip:
