@@ -107,6 +107,6 @@ distclean: clean ## remove what set-up made, too
 	rm -rf .venv .deps
 
 config-is-given:
-	@test -n "$(CONFIG)" || { echo "make: say which node: make $(firstword $(MAKECMDGOALS)) CONFIG=path/to/config.json" >&2; exit 2; }
+	@test -n "$(CONFIG)" || { echo "make $(MAKECMDGOALS): say which node: make $(MAKECMDGOALS) CONFIG=path/to/config.json" >&2; exit 2; }
 
 .PHONY: help setup demo test lint unit micropython system long simulate soak run hub ca device check build flash deploy repl logs doctor watch events size bench wear lock clean distclean config-is-given

@@ -52,7 +52,7 @@ def test_help_lists_every_target_that_says_what_it_does(arguments):
 def test_run_without_a_configuration_is_told_before_anything_is_set_up():
     done = make("run", PYTHON="/nonexistent/python")
     assert done.returncode == 2
-    assert done.stderr.startswith("make run: say which node to run: make run CONFIG=path/to/config.json\n")
+    assert done.stderr.startswith("make run: say which node: make run CONFIG=path/to/config.json\n")
 
 
 def test_ci_runs_make_test_with_skips_as_failures(tmp_path):
