@@ -17,7 +17,6 @@ class _Datagrams(Stream):
 def case_waiting_to_read_or_write_by_turns_allocates_nothing():
     stream = _Datagrams()
     try:
-        _wait_by_turns(stream)  # the first time may
         heap_lock()
         try:
             _wait_by_turns(stream)

@@ -118,10 +118,14 @@ class Stream:
         self.io_write = self._io.write
         self._io_readinto = self._io.readinto
         # Two, because modify() takes heap where objects lie at addresses that are no small integers.
-        self._poll = select.poll()
-        self._poll.register(self._io, select.POLLIN)
-        self._poll_write = select.poll()
-        self._poll_write.register(self._io, select.POLLIN | select.POLLOUT)
+        self._poll = self._poller(select.POLLIN)
+        self._poll_write = self._poller(select.POLLIN | select.POLLOUT)
+
+    def _poller(self, events):
+        poller = select.poll()
+        poller.register(self._io, events)
+        poller.ipoll(0)  # the first takes heap, too
+        return poller
 
     # The first error is the one that counts: later ones follow from it.
     def failed(self, e):
