@@ -10,6 +10,7 @@ from hublink_desk.hub import DeskHub
 from hublink_desk.paths import ROOT
 
 from host_tests.system.board_parts import switched_on
+from host_tests.system.watching import Watching
 
 LIMIT_S = 30
 # The tool of this checkout comes before an installed one.
@@ -50,8 +51,8 @@ def test_from_nothing_to_a_node_that_is_online(run, tmp_path):
     )
     config = "fleet/devices/s1/config.json"
     with hub.in_thread(), switched_on(tmp_path / "board") as board:
-        place = f"--host 127.0.0.1 --port {hub.port} --wifi home"
-        code, told, _ = run(f"device add s1 --hub generic --board RPI_PICO_W {place}", "secret\n")
+        place = f"--hub generic --host 127.0.0.1 --port {hub.port}"
+        code, told, _ = run(f"device add s1 --board RPI_PICO_W {place} --wifi home", "secret\n")
         assert (code, "folder: fleet/devices/s1" in told) == (0, True)
         code, told, _ = run(f"config check {config} --connect --json")
         last = json.loads(told.splitlines()[-1])
@@ -59,10 +60,15 @@ def test_from_nothing_to_a_node_that_is_online(run, tmp_path):
         assert run("device renew s1")[0] == 0
         assert "s1" in run("device list")[1]
         assert run(f"build --board RPI_PICO_W --config {config} --out built")[0] == 0
-        deploy = f"deploy --board RPI_PICO_W --config {config} --with-keys --build built --port {board.port}"
-        code, told, complaint = run(deploy)
-        assert (code, complaint, told.splitlines()[-1]) == (0, "", "started: hublink: link DOWN -> WIFI")
-        board.wait_line("link HUB -> ONLINE", LIMIT_S)
+        assert run(f"device add monitor --board unix {place}")[0] == 0
+        with Watching("--config", fleet / "devices" / "monitor" / "config.json") as watching:
+            watching.lines.next(lambda line: line.endswith(" hub: listening"))
+            options = f"--config {config} --with-keys --build built --port {board.port}"
+            code, told, complaint = run(f"deploy --board RPI_PICO_W {options}")
+            assert (code, complaint, told.splitlines()[-1]) == (0, "", "started: hublink: link DOWN -> WIFI")
+            board.wait_line("link HUB -> ONLINE", LIMIT_S)
+            watching.lines.next(lambda line: line.endswith(" s1: online"))
+            watching.lines.next(lambda line: " s1: memory " in line)
     assert {path.name for path in tmp_path.iterdir()} == {"fleet", "built", "board"}
 
 
