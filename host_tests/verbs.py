@@ -1,10 +1,20 @@
-"""The tool's verbs as a user calls them, but in this process: what they print, and how they end."""
+"""The tool's verbs as a user calls them: here, with what they print and how they end, or as a process."""
 
 import json
+import os
+import sys
 from types import SimpleNamespace
 
 from click.testing import CliRunner
 from hublink_desk.cli import main
+from hublink_desk.paths import ROOT
+
+# The words of a process of its own, and its environment.
+SOURCE = "from hublink_desk.cli import main; main(prog_name='hublink')"
+TOOL = [sys.executable, "-c", SOURCE]
+# The tool of this checkout comes before an installed one.
+_PATH = os.pathsep.join(filter(None, [str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": _PATH}
 
 
 def hublink(*arguments, text=None):

@@ -5,11 +5,10 @@ import json
 import queue
 import re
 import subprocess
-import sys
 import threading
 
 from host_tests.system.desk_hub_parts import PATIENCE_S
-from host_tests.system.test_desk_hub_command import ENVIRONMENT
+from host_tests.verbs import ENVIRONMENT, TOOL
 
 _START_S = 4 * PATIENCE_S  # the first line waits for the imports
 
@@ -27,7 +26,7 @@ class Following(contextlib.AbstractContextManager):
     """
 
     def __init__(self, *arguments, is_json=True, **environment):
-        command = [sys.executable, "-c", "from hublink_desk.cli import main; main()", "events"]
+        command = [*TOOL, "events"]
         command += ["--json"] if is_json else []
         self.process = subprocess.Popen(
             [*command, *map(str, arguments)],

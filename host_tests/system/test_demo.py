@@ -3,15 +3,15 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 
 import psutil
 import pytest
 
 from host_tests.both.interpreters import needs
+from host_tests.verbs import TOOL
 
-_DEMO = [sys.executable, "-c", "from hublink_desk.cli import main; main()", "demo"]
+_DEMO = [*TOOL, "demo"]
 _LIMIT_S = 90
 
 

@@ -2,19 +2,17 @@
 
 import contextlib
 import json
-import os
 import queue
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from types import SimpleNamespace
 
 import pytest
-from hublink_desk.paths import ROOT
 
 from host_tests.system.desk_hub_parts import PATIENCE_S, Client
+from host_tests.verbs import ENVIRONMENT, TOOL
 
 SENSOR, WATCHER = "6f1c3b52-8f0e-4a43-9d0c-1f6f0f1d2a77", "0a7e4cf4-7f0f-4f1e-8c55-0d4c2d8c9b11"
 DEVICES = f"""
@@ -31,10 +29,6 @@ name = "watcher"
 allow_insecure = true
 """
 
-# The tool of this checkout comes before an installed one.
-_PATH = os.pathsep.join(filter(None, [str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
-ENVIRONMENT = {**os.environ, "PYTHONPATH": _PATH}
-
 
 @pytest.fixture
 def devices_file(tmp_path):
@@ -47,7 +41,7 @@ class Lines:
     """A process whose output is read line by line, with a deadline."""
 
     def __init__(self, pki, *arguments):
-        command = [sys.executable, "-c", "from hublink_desk.cli import main; main()", "hub"]
+        command = [*TOOL, "hub"]
         files = ["--ca", pki.ca.cert_pem, "--cert", pki.hub.cert_pem, "--key", pki.hub.key_pem]
         self.process = subprocess.Popen(
             [*command, *files, *map(str, arguments)],

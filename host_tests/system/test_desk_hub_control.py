@@ -5,7 +5,6 @@ import http.client
 import json
 import shutil
 import subprocess
-import sys
 
 import pytest
 from hublink_desk.errors import DeskError
@@ -13,7 +12,8 @@ from hublink_desk.hub.control import Control
 
 from host_tests.system.desk_hub_parts import PATIENCE_S, bench
 from host_tests.system.iotcore_parts import GATEWAY, LAMP, LIGHT, SENSOR, Cloud, error
-from host_tests.system.test_desk_hub_command import ENVIRONMENT, hublink_hub
+from host_tests.system.test_desk_hub_command import hublink_hub
+from host_tests.verbs import ENVIRONMENT, TOOL
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def ctl(port, *arguments, stdin=""):
     """(exit code, standard output, standard error) of the tool."""
     done = subprocess.run(
         [
-            *(sys.executable, "-c", "from hublink_desk.cli import main; main()"),
+            *TOOL,
             *("hub-ctl", "--port", str(port), *map(str, arguments)),
         ],
         input=stdin,

@@ -14,10 +14,9 @@ from hublink_desk.deploy.remote import Remote
 from hublink_desk.hub import DeskHub
 
 from host_tests.system.board_parts import LIMIT_S, UP, stopped, switched_on, version
-from host_tests.verbs import good, hublink
+from host_tests.verbs import SOURCE, TOOL, good, hublink
 
 BOARD = "RPI_PICO_W"
-_TOOL = "from hublink_desk.cli import main; main(prog_name='hublink')"
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def test_logs_follow_the_board_through_a_power_cut_into_a_file(board, tmp_path):
     # A shell that runs us in the background has it ignored from the start.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     options = ["--port", board.port, "--file", log, "--for", 2 * LIMIT_S]
-    words = [sys.executable, "-u", "-c", heed + _TOOL, "logs", *options]
+    words = [sys.executable, "-u", "-c", heed + SOURCE, "logs", *options]
     with subprocess.Popen(
         [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -167,7 +166,7 @@ def test_logs_end_after_the_time_that_was_asked_for(board):
 def test_repl_talks_to_the_board_and_leaves(board):
     ours, theirs = pty.openpty()
     tty.setraw(theirs)  # as mpremote sets it, but before anything is typed
-    words = [sys.executable, "-c", _TOOL, "repl", "--port", board.port]
+    words = [*TOOL, "repl", "--port", board.port]
     process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     try:

@@ -7,7 +7,6 @@ virtual time (host_tests/simulation); here are those in which a real peer could 
 import json
 import signal
 import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
@@ -20,6 +19,7 @@ from hublink_desk.workshop import HUB_NAME, device_id
 from host_tests.system.desk_hub_parts import wait_until
 from host_tests.system.listener import Listener
 from host_tests.system.node_parts import STEP_S, board
+from host_tests.verbs import TOOL
 
 NAME = "sensor-1"
 
@@ -281,8 +281,7 @@ def test_bad_configuration_is_one_sentence_and_no_connection(workshop, mosquitto
 
 def test_run_keeps_a_node_on_the_desk_until_ctrl_c(workshop, mosquitto, interpreter):
     config = workshop.device(NAME, generic(mosquitto.port))
-    hublink = [sys.executable, "-c", "from hublink_desk.cli import main; main()"]
-    verb = [*hublink, "run", "--interpreter", interpreter]
+    verb = [*TOOL, "run", "--interpreter", interpreter]
     with Listener(workshop, mosquitto.port, "#") as listener:
         with subprocess.Popen([*verb, config], stdout=subprocess.PIPE, text=True) as process:
             try:

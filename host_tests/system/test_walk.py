@@ -1,21 +1,16 @@
 """From nothing to a node that is online, as a person does it: each verb a process, in a folder of its own."""
 
 import json
-import os
 import subprocess
-import sys
 
 import pytest
 from hublink_desk.hub import DeskHub
-from hublink_desk.paths import ROOT
 
 from host_tests.system.board_parts import switched_on
 from host_tests.system.watching import Watching
+from host_tests.verbs import ENVIRONMENT, TOOL
 
 LIMIT_S = 30
-# The tool of this checkout comes before an installed one.
-_PATH = os.pathsep.join(filter(None, [str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
-_TOOL = "from hublink_desk.cli import main; main(prog_name='hublink')"
 
 
 @pytest.fixture
@@ -27,9 +22,9 @@ def run(tmp_path):
 
     def run(line, text=""):
         done = subprocess.run(
-            [sys.executable, "-c", _TOOL, *line.split()],
+            [*TOOL, *line.split()],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": _PATH},
+            env=ENVIRONMENT,
             input=text,
             capture_output=True,
             text=True,

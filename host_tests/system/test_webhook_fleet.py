@@ -3,7 +3,6 @@
 import base64
 import json
 import subprocess
-import sys
 from random import Random
 
 import pytest
@@ -12,8 +11,9 @@ from hublink_desk.webhook.fleet import Fleet
 
 from host_tests.system.azure_parts import SENSOR, Cloud, telemetry
 from host_tests.system.desk_hub_parts import PATIENCE_S, wait_until
-from host_tests.system.test_desk_hub_command import ENVIRONMENT, client, hublink_hub
+from host_tests.system.test_desk_hub_command import client, hublink_hub
 from host_tests.system.webhook_parts import EVENT, Endpoint
+from host_tests.verbs import ENVIRONMENT, TOOL
 
 CREATED = {"DeviceCreated": True, "DeviceDeleted": False}
 CONNECTED = {"DeviceConnected": True, "DeviceDisconnected": False}
@@ -104,7 +104,7 @@ def test_events_of_other_hubs_are_none_of_its_business():
 
 def hublink_webhook(*arguments, **options):
     return subprocess.Popen(
-        [sys.executable, "-c", "from hublink_desk.cli import main; main()", "webhook", *map(str, arguments)],
+        [*TOOL, "webhook", *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

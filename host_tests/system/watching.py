@@ -4,11 +4,10 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import threading
 
 from host_tests.system.node_parts import STEP_S, Feed
-from host_tests.system.test_desk_hub_command import ENVIRONMENT
+from host_tests.verbs import ENVIRONMENT, TOOL
 
 
 class Watching(contextlib.AbstractContextManager):
@@ -19,7 +18,7 @@ class Watching(contextlib.AbstractContextManager):
     """
 
     def __init__(self, *arguments, stdout=subprocess.PIPE):
-        command = [sys.executable, "-c", "from hublink_desk.cli import main; main()", "watch"]
+        command = [*TOOL, "watch"]
         command += map(str, arguments)
         self.process = subprocess.Popen(
             command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
