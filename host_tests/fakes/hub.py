@@ -124,9 +124,13 @@ class Hub:
         self._far_ends.clear()
 
     def send_raw(self, data):
-        """Sends these bytes to every client, in one record each."""
+        """Sends these bytes to every client, in one record each.
+
+        A CONNACK among them does not lie about the session: what was delivered in one that is said not to be
+        there would be delivered again, and no client could help it.
+        """
         for client in self._clients:
-            client.send(data)
+            client.send(client.truly(data))
 
     def publish(self, topic, payload, qos=0):
         """Publishes to whoever has subscribed.

@@ -33,6 +33,7 @@ class Client:
         self._decoder = codec.Decoder()
         self._will = None
         self._session = Session()
+        self._present = False  # the session was there before
         self._heard_ms = 0
         self._ready_ms = 0
         self._gone = False
@@ -73,6 +74,10 @@ class Client:
     def send(self, data):
         if not self._gone:
             self.far_end.send(data)
+
+    def truly(self, data):
+        """These bytes; a CONNACK that accepts says whether the session was there."""
+        return codec.connack(0, self._present) if data == codec.connack(0, False) else data
 
     # Sent when the hub has thought about it, and about all that came before.
     def _answer(self, data):
@@ -145,8 +150,8 @@ class Client:
         if packet.keepalive_s:
             self._limit_ms = packet.keepalive_s * 1500
             hub.clock.after(self._limit_ms, self._check_alive)
-        self._session, present = hub.session(self.name, packet.clean)
-        self._answer(codec.connack(0, present))
+        self._session, self._present = hub.session(self.name, packet.clean)
+        self._answer(codec.connack(0, self._present))
         for _, again in self._session.unacked.values():  # 4.4
             self._answer(again)
 

@@ -52,6 +52,7 @@ class Watch:
         self._over = False
         self._read = 0  # of hub.received
         self._last = {}  # topic -> (boot, number) of the newest first delivery
+        self._last_sent = {}  # (topic, session) -> (boot, number) of the newest delivery of QoS 0
         self._arrived = {}  # (topic, boot) -> numbers
         self._once = set()  # (topic, boot, number, session) of QoS 2
         self._owed = set()  # (topic, boot, number) of what was promised and has not arrived
@@ -96,16 +97,23 @@ class Watch:
     def _message(self, arrival, boot, number):
         topic, qos = arrival.topic, arrival.qos
         numbers = self._arrived.setdefault((topic, boot), set())
+        traffic = self._scene.traffic
+        again = boot < (traffic.boot if topic.startswith(UP) else traffic.telemetry_boot)  # from flash
         if number in numbers:
-            traffic = self._scene.traffic
-            again = boot < (traffic.boot if topic.startswith(UP) else traffic.telemetry_boot)  # from flash
             require(qos or again, "twice", f"{topic} {boot}/{number} of QoS 0")
         else:
+            # What was lost at QoS 0 may come later, among what a start brings again.
             last = self._last.get(topic, (0, 0))
-            require((boot, number) > last, "order", f"{topic}: {boot}/{number} came first after {last}")
-            self._last[topic] = boot, number
+            in_order = (boot, number) > last or (again and not qos)
+            require(in_order, "order", f"{topic}: {boot}/{number} came first after {last}")
+            self._last[topic] = max(last, (boot, number))
             numbers.add(number)
             self._owed.discard((topic, boot, number))
+        if not qos:
+            key = topic, arrival.session
+            last = self._last_sent.get(key, (0, 0))
+            require((boot, number) > last, "order", f"{topic}: {boot}/{number} in one session after {last}")
+            self._last_sent[key] = boot, number
         if qos == 2:
             key = topic, boot, number, arrival.session
             require(key not in self._once, "twice", f"{topic} {boot}/{number} of QoS 2, in one session")
