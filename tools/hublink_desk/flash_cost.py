@@ -14,6 +14,8 @@ from . import paths
 from .errors import DeskError
 
 PROGRAMS = paths.ROOT / "tools" / "hublink_desk" / "programs"
+# Seen from the root: the interpreter keeps the paths of all that it loads, itself included, on its heap.
+_FIRMWARE, _PROGRAMS = (path.relative_to(paths.ROOT) for path in (paths.FIRMWARE, PROGRAMS))
 # Bytes that a chip programs at a time: Pico W, ESP32.
 PAGE_LENS = (256, 32)
 # design.md section 6
@@ -39,10 +41,13 @@ def flash_cost(interpreter, page_len):
     Raises:
         DeskError: the program did not end well; its last words are in it.
     """
-    command = [paths.program(interpreter), "-X", f"heapsize={_HEAP}", PROGRAMS / "flash_cost.py", page_len]
-    env = {"MICROPYPATH": f"{paths.FIRMWARE}:{PROGRAMS}:.frozen"}
+    program = paths.program(interpreter).relative_to(paths.ROOT)
+    command = [program, "-X", f"heapsize={_HEAP}", "-m", "flash_cost", page_len]
     words = [str(word) for word in command]
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    done = subprocess.run(
+        words, cwd=paths.ROOT, env={"MICROPYPATH": f"{_FIRMWARE}:{_PROGRAMS}:.frozen"},
+        capture_output=True, text=True, timeout=_LIMIT_S, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise DeskError(f"{words[-2]} ended with code {done.returncode}:\n{done.stdout}{done.stderr}")
     return [_row(line) for line in done.stdout.splitlines()]
