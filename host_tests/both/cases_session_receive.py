@@ -1,6 +1,7 @@
 # session, arriving messages: any split, too long ones, acknowledgements owed, everything malformed.
 from hublink.limits import RECORD_COST_LEN
 from hublink.outbox import Outbox
+from hublink.protocol import packets
 from hublink.protocol.session import DEAD, UP, Session
 
 _NOW_MS = 0x3FFFFFFF - 4000
@@ -387,6 +388,42 @@ def case_everything_malformed_ends_it_with_its_own_word():
             at, heard = _up()
             _feed(at, packet, piece_len)
             assert (at.state, at.error, heard) == (DEAD, error, []), packet
+
+
+# A session with these subscriptions.
+def _subscribed(filters):
+    at, heard = _up()
+    at.subscribe(packets.SUBSCRIBE, [(topic_filter, 0) for topic_filter in filters], _NOW_MS)
+    packet_id = _written(at)[2:4]
+    _feed(at, bytes([0x90, 2 + len(filters)]) + packet_id + bytes(len(filters)))
+    return at, heard
+
+
+# Topics that begin as a filter does are not checked so far, and only so far.
+def case_a_subscription_makes_no_bad_topic_good():
+    filters = b"a/b", b"a/+", b"+/b", b"a/b/#", b"#", b"a/#", b"\xc3\xa4/#"
+    bad = [b"", b"+", b"#", b"a/#", b"a/+", b"+/b", b"a/b/#", b"a/b/\x00", b"a/b/\xff", b"a/b/\xed\xa0\x80"]
+    bad += [b"a/b/c+", b"a/b/\xc3", b"\xc3", b"\xc3\xa4/\xc3", b"\xc3\xa4/\x00", b"\xc3\xa4/#"]
+    good = [b"a", b"a/", b"a/b", b"a/b/", b"a/b/c", b"a/bc", b"b", b"a/b/\xc3\xa4", b"\xc3\xa4/"]
+    good += [b"\xc3\xa4/\xc3\xa4", b"\xc3\xa4"]
+    for topic in bad + good:
+        at, heard = _subscribed(filters)
+        # Behind the topic stands what would make a filter of it, or a character.
+        _feed(at, bytes([0x30, 4 + len(topic), 0, len(topic)]) + topic + b"/b")
+        expected = (UP, [(topic, b"/b")]) if topic in good else (DEAD, [])
+        assert (at.state, heard) == expected, topic
+
+
+def case_more_filters_than_are_remembered():
+    filters = [b"%02d" % i + last for i in range(20) for last in (b"/x", b"/+/y")]
+    at, heard = _up()
+    for _ in range(3):
+        for topic_filter in filters:
+            at.subscribe(packets.SUBSCRIBE, [(topic_filter, 0)], _NOW_MS)
+            _feed(at, b"\x90\x03" + _written(at)[2:4] + b"\x00")
+    for i in range(20):
+        _feed(at, b"\x30\x08\x00\x06%02d/n/y" % i)
+    assert (at.state, len(heard)) == (UP, 20)
 
 
 def case_nothing_happens_after_an_error():

@@ -1,5 +1,10 @@
 # A PUBLISH that arrived, as handlers see it: bounds in the session's buffer, nothing copied. Pure.
+from micropython import const
+
 from . import packets
+
+# Beginnings of topics that are remembered.
+_KNOWN = const(8)
 
 
 class Message:
@@ -11,6 +16,15 @@ class Message:
         self.topic_end = self.payload_at = self.payload_end = 0
         self.first = self.qos = self.packet_id = 0
         self.retain = self.dup = False
+        self._known = []
+
+    # Topics that match these filters, of (bytes, qos), will come: as far as their first wildcard they need no
+    # checking.
+    def expect(self, filters):
+        for topic_filter, _ in filters:
+            text = topic_filter.split(b"+")[0].split(b"#")[0]
+            if text and text not in self._known and len(self._known) < _KNOWN:
+                self._known.append(text)
 
     # Copies, for handlers that may allocate.
     def topic(self):
@@ -37,10 +51,22 @@ class Message:
             return "bad_flags"
         if at > have:
             return "bad_publish" if have == length else "topic_too_long"
-        if not packets.is_topic(buf, 2, end):
+        if not self._is_topic(end):
             return "bad_topic"
         if qos:
             self.packet_id = buf[end] << 8 | buf[end + 1]
             if not self.packet_id:
                 return "bad_packet_id"
         return None
+
+    # Is it a topic that ends here?
+    def _is_topic(self, end):
+        at = 2
+        for text in self._known:
+            known_end = 2 + len(text)
+            if known_end <= end and self.buf.find(text, 2, known_end) == 2:
+                if known_end == end:
+                    return True
+                at = known_end
+                break
+        return packets.is_topic(self.buf, at, end)

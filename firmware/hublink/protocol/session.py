@@ -154,6 +154,7 @@ class Session:
         self._waits_for = packets.SUBACK if kind == packets.SUBSCRIBE else packets.UNSUBACK
         self._wait_len = 2 + (len(filters) if kind == packets.SUBSCRIBE else 0)
         self._wait_ms = now_ms
+        self._message.expect(filters)
         self._control_len = packets.put_subscribe(self._control, kind, self._wait_id, filters)
         return self._wait_id
 
@@ -377,9 +378,9 @@ class Session:
 
     def _is_used(self, packet_id):
         return (
-            self._slot(packet_id) >= 0
-            or packet_id == self._wait_id
+            packet_id == self._wait_id
             or packet_id == self.asked_id
+            or (self.in_flight and self._slot(packet_id) >= 0)
             or _find(self._rels, self._rels_len, packet_id) >= 0
             or self.outbox.holds_id(packet_id)
         )
