@@ -1,4 +1,4 @@
-"""`make simulate`: many plans, or one. Exit code 1 if an invariant did not hold."""
+"""`make simulate`: many plans, or one. Exit code 1 if an invariant did not hold, or a planted bug hides."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .forecast import forecast
 from .plan import Plan
+from .planted import BUGS, seeds_until_found
 from .shrink import shrink
 from .simulate import simulate
 
@@ -16,6 +17,8 @@ from .simulate import simulate
 def main(arguments=None):
     """Runs what the arguments ask for, and prints what came of it. Returns the exit code."""
     options = _options(arguments)
+    if options.planted:
+        return _find_planted(options.seeds, options.processes)
     if options.plan:
         plans = [Plan.from_json(Path(options.plan).read_text("utf-8"))]
     elif options.seed is not None:
@@ -39,8 +42,19 @@ def _options(arguments):
     parser.add_argument("--first", type=int, default=0, help="seed of the first of them")
     parser.add_argument("--seed", type=int, help="run the plan of this seed alone")
     parser.add_argument("--plan", metavar="FILE", help="run the plan in this file, as a failure prints it")
+    parser.add_argument(
+        "--planted", action="store_true", help="count the seeds that it takes to find each planted bug"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many at a time")
     return parser.parse_args(arguments)
+
+
+def _find_planted(most, processes):
+    with ProcessPoolExecutor(processes) as pool:
+        counts = list(pool.map(seeds_until_found, BUGS, [most] * len(BUGS)))
+    for name, count in zip(BUGS, counts, strict=True):
+        print(f"{name}: {'found' if count else 'not found'} after {count or most} seeds")
+    return 0 if all(counts) else 1
 
 
 # Says on stderr how far it is, every hundred plans.

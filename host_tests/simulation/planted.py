@@ -1,4 +1,4 @@
-"""Ten bugs and more, each a small change of the firmware's text: the simulator must find every one.
+"""Sixteen bugs, each a small change of the firmware's text: the simulator must find every one.
 
 Nothing of this reaches a device. A change that no longer fits the firmware's text is an error, so that the
 list cannot quietly become empty.
@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hublink_desk import paths
+
+from .forecast import forecast
+from .simulate import simulate
 
 _SESSION, _UPLINK, _OUTBOX = "protocol/session.py", "uplink.py", "outbox.py"
 
@@ -85,6 +88,11 @@ BUGS = {
         "if self._sending.done() >= self._checked:",
         "if True:",
     ),
+    "lose the torn tail": (
+        "journal.py",
+        "                        at += 1\n                        damage += 1\n",
+        "                        self._next_seq = first\n                        return\n",
+    ),
     "compare ticks as numbers": (
         "ticks.py",
         "    d = (a - b) & MASK\n    return d if d < _HALF else d - MASK - 1",
@@ -114,3 +122,9 @@ def planted(name):
     finally:
         paths.FIRMWARE = original
         shutil.rmtree(folder)
+
+
+def seeds_until_found(name, most):
+    """How many seeds, from 0 on, the simulator takes to find that bug; None if it is more than most."""
+    with planted(name):
+        return next((seed + 1 for seed in range(most) if simulate(forecast(seed)).failure), None)

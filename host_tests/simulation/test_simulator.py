@@ -9,14 +9,14 @@ from host_tests.simulation.__main__ import main
 from host_tests.simulation.elements import ELEMENTS, Spell
 from host_tests.simulation.forecast import forecast
 from host_tests.simulation.plan import Event, Plan
-from host_tests.simulation.planted import BUGS, planted
+from host_tests.simulation.planted import BUGS, planted, seeds_until_found
 from host_tests.simulation.shrink import shrink
 from host_tests.simulation.simulate import simulate
 from host_tests.simulation.weather import CONNECT_S
 
 SEEDS, CHUNK = 200, 10
-# A planted bug is found within so many seeds: twice what the slowest takes.
-PLANTED_SEEDS = 60
+# A planted bug is found within so many seeds: twice what the slowest takes (make simulate ARGS=--planted).
+PLANTED_SEEDS = 112
 
 
 def run_chunk(first):
@@ -68,8 +68,18 @@ def test_no_fault_is_found_where_there_is_none(plan):
 
 @pytest.mark.parametrize("name", BUGS)
 def test_planted_bug_is_found(name):
-    with planted(name):
-        assert any(simulate(forecast(seed)).failure for seed in range(PLANTED_SEEDS))
+    assert seeds_until_found(name, PLANTED_SEEDS)
+
+
+def test_seeds_that_planted_bugs_take_are_counted(monkeypatch, capsys):
+    file, text, _ = BUGS["wrong id wrap"]
+    for name in set(BUGS) - {"wrong id wrap"}:
+        monkeypatch.delitem(BUGS, name)
+    assert main(["--planted", "--seeds", "2"]) == 0
+    monkeypatch.setitem(BUGS, "no bug", (file, text, text))
+    assert main(["--planted", "--seeds", "2"]) == 1
+    first = "wrong id wrap: found after 1 seeds\n"
+    assert capsys.readouterr().out == first + first + "no bug: not found after 2 seeds\n"
 
 
 def test_same_plan_gives_the_same_run():
