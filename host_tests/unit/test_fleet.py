@@ -190,14 +190,14 @@ def test_template_and_networks(fleet, tmp_path):
     add(
         "s1",
         *("--hub", "generic", "--board", "RPI_PICO_W", "--template", template),
-        *("--wifi", "home", "--wifi", "open"),
+        *("--wifi", "home 😀", "--wifi", "open"),
         text="secret\n\n",
     )
     config = json.loads((fleet / "devices/s1/config.json").read_bytes())
     assert config["hub"] == {**hub, "type": "generic"}
     assert config["wifi"]["country"] == "FR"
     given = [(each["ssid"], each["password"]) for each in config["wifi"]["networks"]]
-    assert given == [("hall", "old"), ("home", "secret"), ("open", "")]
+    assert given == [("hall", "old"), ("home 😀", "secret"), ("open", "")]
 
 
 def test_four_authorities_of_a_hub(fleet, tmp_path):

@@ -6,8 +6,11 @@ while this file uses them, so that the names `hublink` and `micropython` stay fr
 process.
 """
 
+import codecs
 import contextlib
 import importlib.util
+import json
+import re
 import sys
 import threading
 import time
@@ -17,6 +20,9 @@ from . import paths
 from .errors import DeskError
 
 _REFUSED = "The device would not take the configuration"
+
+# One character in two escapes, as json.dumps writes what is beyond U+FFFF unless told otherwise.
+_PAIR = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 
 _loaded = {}  # the modules, between two uses
 _using = threading.RLock()  # they are importable for one thread at a time
@@ -62,7 +68,14 @@ def parse(data):
         if len(data) > limits.CONFIG_LEN:
             long = f"it is {len(data):,} bytes long, expected at most {limits.CONFIG_LEN:,}"
             raise Refused(_REFUSED, [long])
+        _refuse_other_json(data)
         return _checked(config, lambda: config.parse(data))
+
+
+def dump(config):
+    """The file, bytes, that `parse` and the device read as the dict `config`."""
+    # A half pair goes in as it is, for the checker to complain about with the setting's name.
+    return (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode(errors="surrogatepass")
 
 
 def read_credentials(settings, folder):
@@ -215,6 +228,15 @@ def _token(hub, credentials):
     now_s = int(time.time())
     *_, token = hub.sign(now_s, now_s + hub.token_life_s)
     return token
+
+
+def _refuse_other_json(data):
+    """Raise Refused for what CPython's json takes and MicroPython's does not."""
+    if data.startswith(codecs.BOM_UTF8) or 0 in data:  # every bracket of UTF-16 and UTF-32 has a zero
+        raise Refused(_REFUSED, ["it begins with a byte order mark, or is UTF-16; expected plain UTF-8"])
+    pair = _PAIR.search(data)
+    if pair:
+        raise Refused(_REFUSED, [f"it has {pair[1].decode()}; expected that character itself, in UTF-8"])
 
 
 def _checked(config, check):

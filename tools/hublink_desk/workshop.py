@@ -5,11 +5,11 @@ It makes files and starts nothing.
 """
 
 import copy
-import json
 import shutil
 import uuid
 from pathlib import Path
 
+from . import device_code
 from .pki import Authority
 
 HUB_NAME = "hub.example.test"
@@ -73,7 +73,7 @@ class Workshop:
         }
         config.update(copy.deepcopy(sections))
         path = home / "config.json"
-        path.write_text(json.dumps(config, indent=2))
+        path.write_bytes(device_code.dump(config))
         return path
 
 

@@ -62,7 +62,7 @@ def check(config, board):
     Raises:
         Refused: the device would not take it.
     """
-    settings = device_code.parse(json.dumps(config).encode())
+    settings = device_code.parse(device_code.dump(config))
     if board.needs_wifi and not settings["wifi"]["networks"]:
         raise DeskError(
             f"Board {board.name} needs Wi-Fi, and wifi.networks is empty.",

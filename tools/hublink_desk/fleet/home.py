@@ -150,7 +150,7 @@ class Fleet:
                 hint = "`hublink device renew` makes new certificates; choose another name for another device"
                 raise DeskError(f"Device {name} is there already, in {folder}.", hint)
             with new_folder(folder) as fresh:
-                write(fresh / CONFIG, (json.dumps(config, indent=2) + "\n").encode(), PRIVATE)
+                write(fresh / CONFIG, device_code.dump(config), PRIVATE)
                 for file_name, data in authorities.items():
                     write(fresh / file_name, data, PUBLIC)
                 write_identity(fresh, identity)
