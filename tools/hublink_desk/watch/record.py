@@ -111,7 +111,7 @@ def _checked(hub):
     """The section as a device would take it, with all defaults."""
     files = dict.fromkeys(("ca", *device_code.needed_credentials(hub)), "any")
     config = {"device": "any", "hub": hub, "tls": {**files, "ca": ["any"]}}
-    return device_code.parse(json.dumps(config).encode())["hub"]
+    return device_code.parse(device_code.dump(config))["hub"]
 
 
 def _cut_torn_line(path):
