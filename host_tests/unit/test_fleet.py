@@ -1,4 +1,4 @@
-"""`hublink ca` and `hublink device` as a user runs them, in a folder of their own."""
+"""`hublink ca` and `hublink device add` as a user runs them, in a folder of their own."""
 
 import hashlib
 import json
@@ -8,52 +8,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hublink_desk import device_code, pki
 from hublink_desk.fleet import consoles, home
 
+from host_tests.fleets import AZURE, CLEARBLADE, GENERIC, HOST, SAS, SCALEWAY, add, cert_of, key_of, snapshot
 from host_tests.verbs import as_json, good, hublink
-
-HOST = "hub.example.test"
-GENERIC = ("--hub", "generic", "--board", "unix", "--host", HOST)
-SCALEWAY = ("--hub", "scaleway", "--board", "unix", "--host", HOST, "--set", "device_id=1b2c3d4e")
-CLEARBLADE = ("--hub", "clearblade", "--board", "unix", "--host", HOST, "--set", "project=p", "--set")
-CLEARBLADE += ("registry=reg",)
-AZURE = ("--hub", "azure", "--board", "unix", "--host", "my-hub.azure-devices.net")
-SAS = (*AZURE, "--set", "auth=sas")
-
-
-@pytest.fixture
-def fleet(tmp_path, monkeypatch):
-    """Folder of a fleet that has an authority; it is the default of all verbs."""
-    monkeypatch.setenv("HUBLINK_FLEET", str(tmp_path / "fleet"))
-    good("ca", "init")
-    return tmp_path / "fleet"
-
-
-@pytest.fixture
-def hub_ca(tmp_path):
-    """The certificate of a hub's authority, PEM."""
-    return pki.Authority.create(tmp_path / "hub-ca", "hub authority").cert_pem
-
-
-def snapshot(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def cert_of(folder):
-    return x509.load_der_x509_certificate((folder / "device.der").read_bytes())
-
-
-def key_of(folder):
-    return serialization.load_der_private_key((folder / "device.key.der").read_bytes(), None)
-
-
-def add(name, *options, **how):
-    """Add a device; returns what the verb tells of it."""
-    return as_json("device", "add", name, *options, **how)
-
 
 # --- the authority ---
 
@@ -298,172 +257,6 @@ def test_device_whose_entry_cannot_be_written_leaves_no_folder(fleet, monkeypatc
     monkeypatch.setattr(home.inventory, "append", fail)
     assert hublink("device", "add", "s1", *GENERIC).code == 1
     assert list((fleet / "devices").iterdir()) == []
-
-
-# --- what a console made ---
-
-
-@pytest.fixture
-def console(tmp_path):
-    """Folder of what a hub's console made for the device s1, in every form."""
-    made = pki.Authority.create(tmp_path / "console", "console authority").issue("s1")
-    folder = made.cert_pem.parent
-    key = serialization.load_pem_private_key(made.key_pem.read_bytes(), None)
-    sec1 = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    (folder / "sec1.key.pem").write_bytes(sec1)
-    other = ec.generate_private_key(ec.SECP256R1())
-    (folder / "other.key.der").write_bytes(pki.key_der(other))
-    encryption = serialization.BestAvailableEncryption(b"password")
-    (folder / "locked.key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("cert", "key"),
-    [
-        ("s1.cert.pem", "s1.key.pem"),
-        ("s1.cert.der", "s1.key.der"),
-        ("s1.cert.pem", "sec1.key.pem"),
-    ],
-)
-def test_import(fleet, console, cert, key):
-    add("s1", *GENERIC, "--cert", console / cert, "--key", console / key)
-    folder = fleet / "devices" / "s1"
-    assert (folder / "device.der").read_bytes() == (console / "s1.cert.der").read_bytes()
-    assert (folder / "device.key.der").read_bytes() == (console / "s1.key.der").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("key", "complaint"),
-    [
-        ("other.key.der", "is not the key of"),
-        ("locked.key.pem", "is encrypted"),
-        ("s1.cert.pem", "no private key"),
-    ],
-)
-def test_import_that_does_not_fit_is_refused(fleet, console, key, complaint):
-    done = hublink("device", "add", "s1", *GENERIC, "--cert", console / "s1.cert.pem", "--key", console / key)
-    assert done.code == 1
-    assert complaint in done.err
-
-
-def test_import_of_a_slow_key_warns(fleet, tmp_path):
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    cert = pki.Authority.create(tmp_path / "console").certify("s1", key.public_key())
-    (tmp_path / "s1.pem").write_bytes(pki.cert_pem(cert) + pki.key_pem(key))
-    told = add("s1", *GENERIC, "--cert", tmp_path / "s1.pem", "--key", tmp_path / "s1.pem")
-    assert "an RSA key takes a Pico W 4 to 7 s" in told["warning"]
-
-
-# --- the list ---
-
-
-def test_list_tells_when_what_ends(fleet, hub_ca):
-    add("s1", *GENERIC, "--days", 20)
-    add("s2", *CLEARBLADE, "--hub-ca", hub_ca)
-    rows = {row["name"]: row for row in as_json("device", "list")}
-    assert list(rows) == ["ca", "s1", "s2"]
-    assert rows["s1"]["days_left"] == 19
-    assert rows["s1"]["common_name"] == "s1"
-    assert (rows["s2"]["valid_until"], rows["s2"]["days_left"]) == (None, None)
-    assert rows["s2"]["trust_days_left"] == 3649
-    shown = good("device", "list")
-    assert all(name in shown for name in ("s1", "s2", "clearblade", rows["s1"]["valid_until"]))
-
-
-def test_list_within_is_for_scripts(fleet):
-    add("s1", *GENERIC, "--days", 20)
-    add("s2", *GENERIC, "--days", 200)
-    done = hublink("device", "list", "--within", 30, "--json")
-    assert (done.code, [row["name"] for row in json.loads(done.out)]) == (1, ["s1"])
-    assert json.loads(good("device", "list", "--within", 10, "--json")) == []
-
-
-@pytest.mark.parametrize("lost", ["device.der", "ca.der"])
-def test_list_tells_of_files_that_are_damaged_or_gone(fleet, lost):
-    add("s1", *GENERIC)
-    path = fleet / "devices/s1" / lost
-    path.write_bytes(b"nothing") if lost == "device.der" else path.unlink()
-    (row,) = (row for row in as_json("device", "list") if row["name"] == "s1")
-    assert lost in row["problem"]
-    assert hublink("device", "list", "--within", 1).code == 1
-
-
-# --- renewal ---
-
-
-def test_renewal_keeps_the_key(fleet):
-    add("s1", *GENERIC, "--days", 1)
-    folder = fleet / "devices" / "s1"
-    before, old = snapshot(folder), cert_of(folder)
-    told = as_json("device", "renew", "s1", "--days", 100)
-    after, new = snapshot(folder), cert_of(folder)
-    changed = {str(path) for path in after if after[path] != before[path]}
-    assert changed == {"device.der", "console/device.cert.pem"}
-    assert new.not_valid_after_utc - old.not_valid_after_utc > timedelta(days=98)
-    assert new.subject == old.subject
-    new.verify_directly_issued_by(pki.Authority.load(fleet / "ca").cert)
-    assert told["sha256"] == hashlib.sha256(after[(folder / "device.der").relative_to(folder)]).hexdigest()
-    assert stat.S_IMODE((folder / "device.key.der").stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("options", [GENERIC, (*GENERIC, "--self-signed"), CLEARBLADE])
-def test_new_key_is_made_when_told_to(fleet, hub_ca, options):
-    add("s1", *options, "--hub-ca", hub_ca)
-    folder = fleet / "devices" / "s1"
-    before = key_of(folder).private_numbers()
-    good("device", "renew", "s1", "--new-key")
-    key = key_of(folder)
-    assert key.private_numbers() != before
-    if (folder / "device.der").exists():
-        assert cert_of(folder).public_key() == key.public_key()
-    public = serialization.load_pem_public_key((folder / "console/device.public.pem").read_bytes())
-    assert public == key.public_key()
-
-
-def test_renewal_of_what_a_console_made_takes_what_it_makes(fleet, console):
-    add("s1", *GENERIC, "--cert", console / "s1.cert.pem", "--key", console / "s1.key.pem")
-    folder = fleet / "devices" / "s1"
-    before = snapshot(folder)
-    done = hublink("device", "renew", "s1")
-    assert (done.code, snapshot(folder)) == (1, before)
-    assert "is by CN=console authority, not by" in done.err
-    key = serialization.load_der_private_key((console / "s1.key.der").read_bytes(), None)
-    cert = pki.Authority.load(console).certify("s1", key.public_key())
-    (console / "new.pem").write_bytes(pki.cert_pem(cert))
-    good("device", "renew", "s1", "--cert", console / "new.pem")
-    assert cert_of(folder) == cert
-    assert hublink(
-        "device", "renew", "s1", "--cert", console / "new.pem", "--key", console / "other.key.der"
-    ).code
-
-
-NOT_RENEWED = {
-    "unknown": (("s2",), "Device 's2' is not in"),
-    "key alone": (("s1",), "has a key alone, which does not end"),
-    "no certificate": (
-        ("s1", "--cert", __file__),
-        "--cert and --key given; a hub with these settings takes --key.",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", NOT_RENEWED)
-def test_renewal_that_cannot_be_changes_nothing(fleet, hub_ca, case):
-    arguments, complaint = NOT_RENEWED[case]
-    add("s1", *CLEARBLADE, "--hub-ca", hub_ca)
-    before = snapshot(fleet)
-    done = hublink("device", "renew", *arguments)
-    assert (done.code, snapshot(fleet)) == (1, before)
-    assert complaint in done.err
-
-
-def test_renewal_makes_a_key_or_takes_one_in_but_not_both(fleet):
-    add("s1", *GENERIC)
-    before = snapshot(fleet)
-    done = hublink("device", "renew", "s1", "--new-key", "--key", __file__)
-    assert (done.code, snapshot(fleet)) == (2, before)
-    assert "--new-key makes a key" in done.err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""What a hub's console made, taken in by `hublink device add`."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hublink_desk import pki
+
+from host_tests.fleets import GENERIC, add
+from host_tests.verbs import hublink
+
+
+@pytest.mark.parametrize(
+    ("cert", "key"),
+    [
+        ("s1.cert.pem", "s1.key.pem"),
+        ("s1.cert.der", "s1.key.der"),
+        ("s1.cert.pem", "sec1.key.pem"),
+    ],
+)
+def test_import(fleet, console, cert, key):
+    add("s1", *GENERIC, "--cert", console / cert, "--key", console / key)
+    folder = fleet / "devices" / "s1"
+    assert (folder / "device.der").read_bytes() == (console / "s1.cert.der").read_bytes()
+    assert (folder / "device.key.der").read_bytes() == (console / "s1.key.der").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ("other.key.der", "is not the key of"),
+        ("locked.key.pem", "is encrypted"),
+        ("s1.cert.pem", "no private key"),
+    ],
+)
+def test_import_that_does_not_fit_is_refused(fleet, console, key, complaint):
+    done = hublink("device", "add", "s1", *GENERIC, "--cert", console / "s1.cert.pem", "--key", console / key)
+    assert done.code == 1
+    assert complaint in done.err
+
+
+def test_import_of_a_slow_key_warns(fleet, tmp_path):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    cert = pki.Authority.create(tmp_path / "console").certify("s1", key.public_key())
+    (tmp_path / "s1.pem").write_bytes(pki.cert_pem(cert) + pki.key_pem(key))
+    told = add("s1", *GENERIC, "--cert", tmp_path / "s1.pem", "--key", tmp_path / "s1.pem")
+    assert "an RSA key takes a Pico W 4 to 7 s" in told["warning"]
