@@ -1,15 +1,18 @@
 """`hublink device renew`, and what follows when an authority is replaced."""
 
 import hashlib
+import shutil
 import stat
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from hublink_desk import pki
+from hublink_desk import device_code, pki
+from hublink_desk.fleet.identity import host_names, read_key
 
-from host_tests.fleets import CLEARBLADE, GENERIC, add, cert_of, key_of, snapshot
-from host_tests.verbs import as_json, good, hublink
+from host_tests.fleets import CLEARBLADE, GENERIC, HOST, add, cert_of, key_of, snapshot
+from host_tests.verbs import as_json, good, hublink, refused
 
 
 def test_renewal_keeps_the_key(fleet):
@@ -84,3 +87,103 @@ def test_renewal_makes_a_key_or_takes_one_in_but_not_both(fleet):
     done = hublink("device", "renew", "s1", "--new-key", "--key", __file__)
     assert (done.code, snapshot(fleet)) == (2, before)
     assert "--new-key makes a key" in done.err
+
+
+# --- when an authority is replaced ---
+
+BROKER = ("ca", "server", "broker")
+
+
+def problems():
+    return {row["name"]: row["problem"] for row in as_json("device", "list") if row["problem"]}
+
+
+@pytest.mark.parametrize("name", ["hublink authority", "Second"])
+def test_replaced_authority_is_followed_by_broker_and_device(fleet, name):
+    hosts = ("--host", HOST, "--host", "192.0.2.1")
+    as_json(*BROKER, *hosts)
+    add("s1", *GENERIC)
+    add("s2", *GENERIC, "--self-signed")
+    broker = snapshot(fleet / "hubs/broker")
+    assert "device renew" in as_json("ca", "init", "--replace", "--name", name)["next"]
+    assert problems() == {
+        "broker": "its authority was replaced: hublink ca server broker --renew",
+        "s1": "its authority was replaced: hublink device renew s1",
+        "s2": "its authority was replaced: hublink device renew s2",
+    }
+    assert as_json(*BROKER, "--renew")["certificate"] == str(fleet / "hubs/broker/broker.cert.pem")
+    good("device", "renew", "s1")
+    good("device", "renew", "s2", "--new-key")
+    assert problems() == {}
+    authority = pki.Authority.load(fleet / "ca").cert
+    for device in ("s1", "s2"):
+        assert (fleet / "devices" / device / "ca.der").read_bytes() == pki.cert_der(authority)
+        assert "warning" not in good("config", "check", fleet / "devices" / device / "config.json")
+    cert_of(fleet / "devices/s1").verify_directly_issued_by(authority)
+    after = snapshot(fleet / "hubs/broker")
+    changed = {path.name for path in after if after[path] != broker[path]}
+    assert changed == {"broker.cert.pem", "broker.cert.der"}
+    cert = x509.load_der_x509_certificate((fleet / "hubs/broker/broker.cert.der").read_bytes())
+    cert.verify_directly_issued_by(authority)
+    assert host_names(cert) == [HOST, "192.0.2.1"]
+
+
+def test_brokers_certificate_is_renewed_over_its_key(fleet):
+    as_json(*BROKER, "--host", HOST, "--days", 10)
+    assert refused(*BROKER, "--host", HOST) == (
+        f"There is {fleet}/hubs/broker already.",
+        "--renew makes its certificate anew",
+    )
+    assert hublink("ca", "server", "other").code == 2
+    as_json(*BROKER, "--renew", "--host", "other.example.test")
+    assert hublink("device", "list", "--within", 30).code == 0
+    cert = x509.load_der_x509_certificate((fleet / "hubs/broker/broker.cert.der").read_bytes())
+    assert host_names(cert) == ["other.example.test"]
+    assert cert.public_key() == read_key(fleet / "hubs/broker/broker.key.pem").public_key()
+    assert stat.S_IMODE((fleet / "hubs/broker/broker.key.pem").stat().st_mode) == 0o600
+    assert "nobody.cert.pem cannot be read" in refused("ca", "server", "nobody", "--renew")[0]
+
+
+def test_device_trusts_what_it_is_told_to(fleet, hub_ca, tmp_path):
+    add("s1", *CLEARBLADE, "--hub-ca", hub_ca)
+    folder = fleet / "devices" / "s1"
+    before, key = snapshot(folder), (folder / "device.key.der").read_bytes()
+    new = [pki.Authority.create(tmp_path / str(n), f"authority {n}") for n in range(2)]
+    told = as_json("device", "renew", "s1", "--hub-ca", new[0].cert_pem, "--hub-ca", new[1].cert_der)
+    assert told == {"folder": str(folder)}
+    settings, found = device_code.read(folder / "config.json")
+    assert settings["tls"]["ca"] == ["ca.der", "ca2.der"]
+    assert found["ca"] == [each.cert_der.read_bytes() for each in new]
+    assert found["key"] == key
+    as_json("device", "renew", "s1", "--hub-ca", hub_ca, "--new-key")
+    after = snapshot(folder)
+    assert set(after) == set(before)
+    assert after.keys() - {path for path in after if after[path] == before[path]} == {
+        path for path in after if "key" in path.name or "public" in path.name
+    }
+    assert refused("device", "renew", "s1", *["--hub-ca", hub_ca] * 5)[0].endswith("file names.")
+    assert snapshot(folder) == after
+
+
+def test_no_certificate_outlives_its_authority(fleet):
+    end = f"{pki.Authority.load(fleet / 'ca').cert.not_valid_after_utc:%Y-%m-%d}"
+    note = "Not longer, because its authority ends then."
+    told = [
+        add("s1", *GENERIC, "--days", 20000),
+        as_json("device", "renew", "s1", "--days", 20000),
+        as_json(*BROKER, "--host", HOST, "--days", 20000),
+        as_json(*BROKER, "--renew", "--days", 20000),
+    ]
+    assert [(each["valid until"], each["note"]) for each in told] == [(end, note)] * 4
+    assert "note" not in as_json("device", "renew", "s1")
+    assert "note" not in add("s2", *GENERIC, "--self-signed", "--days", 20000)
+
+
+def test_authority_that_has_ended_signs_nothing(fleet):
+    shutil.rmtree(fleet / "ca")
+    now = datetime.now(timezone.utc)
+    dates = {"not_before": now - timedelta(days=9), "not_after": now - timedelta(hours=1)}
+    pki.Authority.create(fleet / "ca", "hublink authority", **dates)
+    message, hint = refused("device", "add", "s1", *GENERIC)
+    assert message.startswith(f"The authority in {fleet}/ca has ended on")
+    assert hint == "make another: hublink ca init --replace"

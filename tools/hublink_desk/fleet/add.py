@@ -8,8 +8,8 @@ import click
 from .. import boards, device_code, pki
 from ..errors import DeskError
 from . import configuration, consoles
-from .home import Fleet, days_option, end_after, option, tell
-from .identity import Identity, imported, key_problem, read_certificates
+from .home import Fleet, days_option, end_after, hub_ca_option, option, tell
+from .identity import Identity, authority_files, imported, key_problem, read_certificates
 
 _FILE = click.Path(path_type=Path)
 
@@ -26,9 +26,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting of the hub; may be repeated."
 )
-@click.option(
-    "--hub-ca", "hub_ca", type=_FILE, multiple=True, help="Authority of the hub, PEM or DER; up to 4."
-)
+@hub_ca_option
 @click.option(
     "--wifi",
     multiple=True,
@@ -84,8 +82,8 @@ def add(
     config["tls"] = {"ca": list(authorities), **identity.tls_settings()}
     settings = configuration.check(config, board)
     place = fleet.add(name, board_name, config, authorities, identity)
-    authority = fleet.authority_folder / "ca.cert.pem"
-    told = {"folder": str(place), **consoles.report(settings["hub"], name, identity, place, authority)}
+    own = fleet.own_authorities()
+    told = {"folder": str(place), **consoles.report(settings["hub"], name, identity, place, own)}
     problem = key_problem(identity.key) if identity.key else ""
     if problem:
         told["warning"] = problem
@@ -118,10 +116,12 @@ def _identity(fleet, hub, name, files, self_signed, days):
     made = pki.new_key()
     if "cert" not in needed:
         return Identity(made)
-    common_name, end = consoles.name_for_certificate(hub, name), end_after(days)
+    common_name = consoles.name_for_certificate(hub, name)
     if self_signed:
-        return Identity(made, pki.self_certify(common_name, made, not_after=end))
-    return Identity(made, fleet.authority().certify(common_name, made.public_key(), not_after=end))
+        return Identity(made, pki.self_certify(common_name, made, not_after=end_after(days)))
+    authority = fleet.authority()
+    end = end_after(days, authority)
+    return Identity(made, authority.certify(common_name, made.public_key(), not_after=end))
 
 
 def _authorities(fleet, hub_type, files):
@@ -132,5 +132,4 @@ def _authorities(fleet, hub_type, files):
         if wanted:
             raise DeskError(f"--hub-ca: the authority of the {hub_type} hub is expected.", f"it is {wanted}")
         certificates = [fleet.authority().cert]
-    names = ["ca.der"] + [f"ca{number}.der" for number in range(2, len(certificates) + 1)]
-    return dict(zip(names, map(pki.cert_der, certificates), strict=True))
+    return authority_files(certificates)

@@ -2,8 +2,12 @@
 
 import click
 
+from .. import pki
+from ..errors import DeskError
+from ..files import changed_folder, locked, write
+from .consoles import validity
 from .home import Fleet, days_option, end_after, option, tell
-from .identity import fingerprint
+from .identity import fingerprint, host_names, read_certificates
 
 
 @click.group("ca")
@@ -36,6 +40,9 @@ def init(folder, name, days, replace, is_json):
     }
     if aside:
         about["moved aside"] = str(aside)
+        about["next"] = (
+            "hublink ca server NAME --renew, and hublink device renew, for all that `device list` names"
+        )
     about["note"] = "Keep a copy of the folder: without its key no certificate can be renewed."
     tell(about, is_json)
 
@@ -43,23 +50,46 @@ def init(folder, name, days, replace, is_json):
 @command.command()
 @click.argument("name")
 @option
-@click.option("--host", "hosts", multiple=True, required=True, help="Host name or address; may be repeated.")
+@click.option("--host", "hosts", multiple=True, help="Host name or address; may be repeated.")
+@click.option(
+    "--renew",
+    is_flag=True,
+    help="Make the certificate anew, over its key; hosts stay unless --host is given.",
+)
 @days_option(365)
 @click.option("--json", "is_json", is_flag=True, help="As JSON.")
-def server(name, folder, hosts, days, is_json):
+def server(name, folder, hosts, renew, days, is_json):
     """Make key and certificate of a broker of your own, or of `hublink hub`, in hubs/NAME of the fleet.
 
     \b
     Example: hublink ca server broker --host broker.example.test --host 192.168.1.10
     """
     fleet = Fleet(folder)
-    made = fleet.authority().issue(
-        name, "hub", hosts, not_after=end_after(days), folder=fleet.hub_folder(name)
-    )
+    authority, place = fleet.authority(), fleet.hub_folder(name)
+    end = end_after(days, authority)
+    if renew:
+        with locked(fleet.folder):
+            _renew(authority, place, name, hosts, end)
+    elif not hosts:
+        raise click.UsageError("Missing option '--host'.")
+    elif place.exists():
+        raise DeskError(f"There is {place} already.", "--renew makes its certificate anew")
+    else:
+        authority.issue(name, "hub", hosts, not_after=end, folder=place)
+    cert = read_certificates(place / f"{name}.cert.pem")[0]
     about = {
-        "certificate": str(made.cert_pem),
-        "key": str(made.key_pem),
-        "authority of the devices": str(fleet.authority_folder / "ca.cert.pem"),
-        "sha256": made.fingerprint,
+        "certificate": str(place / f"{name}.cert.pem"),
+        "key": str(place / f"{name}.key.pem"),
+        "authority of the devices": str(authority.cert_pem),
+        "sha256": fingerprint(cert),
+        **validity(cert, [authority.cert]),
     }
     tell(about, is_json)
+
+
+def _renew(authority, place, name, hosts, end):
+    old = read_certificates(place / f"{name}.cert.pem")[0]
+    cert = authority.certify(name, old.public_key(), "hub", hosts or host_names(old), not_after=end)
+    with changed_folder(place) as changed:
+        write(changed / f"{name}.cert.pem", pki.cert_pem(cert))
+        write(changed / f"{name}.cert.der", pki.cert_der(cert))

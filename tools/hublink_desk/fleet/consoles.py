@@ -77,7 +77,7 @@ def name_for_certificate(hub, device):
     return hub.get(setting, "{device}").replace("{device}", device) if setting else device
 
 
-def report(hub, device, identity, folder, authority):
+def report(hub, device, identity, folder, authorities):
     """What to tell the person who sets the device up in the hub's console, as a dict of texts.
 
     Args:
@@ -85,19 +85,28 @@ def report(hub, device, identity, folder, authority):
         device: the device's name.
         identity: Identity.
         folder: Path of the device's folder.
-        authority: Path of our authority's certificate, PEM.
+        authorities: dict of Path -> certificate of our own authorities, PEM.
     """
     told = {"console": _SECRET if identity.secret else _NO_PROOF}
     if identity.key:
         told["console"] = CONSOLES[hub["type"]].steps.format(
             id=hub.get("device_id", device).replace("{device}", device),
             cn=common_name(identity.cert) if identity.cert else device,
-            ca=authority,
+            ca=next(iter(authorities), ""),
             console=folder / CONSOLE,
         )
     if identity.cert:
         told["common name"] = common_name(identity.cert)
         told["sha256"] = fingerprint(identity.cert)
         told["sha1"] = fingerprint(identity.cert, hashes.SHA1).upper()  # as Azure shows thumbprints
-        told["valid until"] = f"{identity.cert.not_valid_after_utc:%Y-%m-%d}"
+        told |= validity(identity.cert, authorities.values())
+    return told
+
+
+def validity(cert, authorities):
+    """What to tell of a certificate's end, as a dict of texts. authorities: certificates of our own."""
+    end = cert.not_valid_after_utc
+    told = {"valid until": f"{end:%Y-%m-%d}"}
+    if end in [authority.not_valid_after_utc for authority in authorities]:
+        told["note"] = "Not longer, because its authority ends then."
     return told

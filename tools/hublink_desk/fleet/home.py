@@ -11,9 +11,10 @@ from .. import device_code, pki
 from ..errors import DeskError
 from ..files import PRIVATE, PUBLIC, locked, new_folder, write
 from . import inventory
-from .identity import CERT, CONSOLE
+from .identity import CERT, CONSOLE, is_issued_by, read_certificates
 
 CONFIG = "config.json"
+_ASIDE = "ca-until-"  # an authority that was replaced, and when
 
 option = click.option(
     "--fleet",
@@ -38,9 +39,18 @@ def days_option(default):
     )
 
 
-def end_after(days):
-    """The moment that many days from now."""
-    return datetime.now(timezone.utc) + timedelta(days=days)
+hub_ca_option = click.option(
+    "--hub-ca",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Authority of the hub, PEM or DER; up to 4.",
+)
+
+
+def end_after(days, authority=None):
+    """The moment that many days from now; of what an Authority signs, not later than its own end."""
+    end = datetime.now(timezone.utc) + timedelta(days=days)
+    return min(end, authority.cert.not_valid_after_utc) if authority else end
 
 
 def tell(about, is_json):
@@ -91,17 +101,33 @@ class Fleet:
             )
         with locked(self.folder):
             if place.exists():
-                aside = place.with_name(f"ca-until-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}")
+                aside = place.with_name(f"{_ASIDE}{datetime.now(timezone.utc):%Y%m%dT%H%M%S}")
             with new_folder(place, aside) as fresh:
                 pki.Authority.create(fresh, name, not_after=end_after(days))
         return pki.Authority.load(place), aside
 
     def authority(self):
-        """The Authority. Raises DeskError if there is none yet."""
+        """The Authority. Raises DeskError if there is none yet, or it has ended."""
         if not self.authority_folder.is_dir():
             hint = f"make one: hublink ca init --fleet {self.folder}"
             raise DeskError(f"There is no authority in {self.authority_folder}.", hint)
-        return pki.Authority.load(self.authority_folder)
+        authority = pki.Authority.load(self.authority_folder)
+        end = authority.cert.not_valid_after_utc
+        if end < datetime.now(timezone.utc):
+            hint = "make another: hublink ca init --replace"
+            raise DeskError(f"The authority in {self.authority_folder} has ended on {end:%Y-%m-%d}.", hint)
+        return authority
+
+    def own_authorities(self):
+        """dict of Path -> x509.Certificate: our authority, if there is one, then those it has replaced."""
+        folders = [self.authority_folder, *sorted(self.folder.glob(f"{_ASIDE}*"))]
+        files = [folder / "ca.cert.pem" for folder in folders]
+        return {path: read_certificates(path)[0] for path in files if path.exists()}
+
+    def has_replaced(self, cert):
+        """True if a certificate is that of an authority of ours that was replaced, or is by one."""
+        own = self.own_authorities().items()
+        return any(is_issued_by(cert, old) for path, old in own if path.parent != self.authority_folder)
 
     def entries(self):
         """The inventory as a list of Entry."""

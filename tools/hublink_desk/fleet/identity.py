@@ -56,6 +56,12 @@ class Identity:
         return {name: file for name, file in _FILES.items() if given[name]}
 
 
+def authority_files(certs):
+    """dict of file name -> DER, for the board, of the authorities that a device trusts."""
+    names = ["ca.der"] + [f"ca{number}.der" for number in range(2, len(certs) + 1)]
+    return dict(zip(names, map(pki.cert_der, certs), strict=True))
+
+
 def fingerprint(cert, algorithm=hashes.SHA256):
     """Hash of a certificate in hex digits, lower case. algorithm: hashes.SHA256 or hashes.SHA1."""
     return cert.fingerprint(algorithm()).hex()
@@ -65,6 +71,12 @@ def common_name(cert):
     """Common name of a certificate's subject, "" if it has none."""
     names = cert.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return names[0].value if names else ""
+
+
+def host_names(cert):
+    """list of the host names and addresses that a server's certificate is for, as texts."""
+    names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return [str(name.value) for name in names]
 
 
 def is_issued_by(cert, authority):

@@ -33,9 +33,11 @@ def listing(folder, within, is_json):
     """
     fleet = Fleet(folder)
     rows = [
-        _about_own(path, "authority") for path in [fleet.authority_folder / "ca.cert.der"] if path.exists()
+        _about_own(fleet, path, "authority")
+        for path in [fleet.authority_folder / "ca.cert.der"]
+        if path.exists()
     ]
-    rows += [_about_own(path, "own hub") for path in sorted(fleet.folder.glob("hubs/*/*.cert.der"))]
+    rows += [_about_own(fleet, path, "own hub") for path in sorted(fleet.folder.glob("hubs/*/*.cert.der"))]
     rows += [_about(fleet, entry) for entry in fleet.entries()]
     if within is not None:
         rows = [row for row in rows if _ends_within(row, within)]
@@ -52,24 +54,32 @@ def _about(fleet, entry):
     place = fleet.folder / entry.folder
     row = _row(entry.name, entry.hub, entry.board, place)
     try:
-        if (place / CERT).exists():
-            row |= _ends(place / CERT)
+        certs = [read_certificates(place / CERT)[0]] if (place / CERT).exists() else []
+        for cert in certs:
+            row |= _ends(cert)
         trusted = [read_certificates(path)[0] for path in sorted(place.glob("ca*.der"))]
         if not trusted:
             raise DeskError(f"{place} has no ca.der; is it gone?")
         row["trusts_until"], row["trust_days_left"] = min(map(_end, trusted), key=lambda end: end[1])
+        if any(map(fleet.has_replaced, certs + trusted)):
+            row["problem"] = f"its authority was replaced: hublink device renew {entry.name}"
     except DeskError as error:
         row["problem"] = error.message
     return row
 
 
-def _about_own(path, kind):
+def _about_own(fleet, path, kind):
     """The same about a certificate that is not a device's."""
-    row = _row(path.name.removesuffix(".cert.der"), kind, None, path.parent)
+    name = path.name.removesuffix(".cert.der")
+    row = _row(name, kind, None, path.parent)
     try:
-        return row | _ends(path)
+        cert = read_certificates(path)[0]
+        row |= _ends(cert)
+        if fleet.has_replaced(cert):
+            row["problem"] = f"its authority was replaced: hublink ca server {name} --renew"
     except DeskError as error:
-        return row | {"problem": error.message}
+        row["problem"] = error.message
+    return row
 
 
 def _row(name, hub, board, folder):
@@ -77,8 +87,7 @@ def _row(name, hub, board, folder):
     return {"name": name, "hub": hub, "board": board, "folder": str(folder), **dates, "problem": ""}
 
 
-def _ends(path):
-    cert = read_certificates(path)[0]
+def _ends(cert):
     until, days = _end(cert)
     return {
         "common_name": common_name(cert),
