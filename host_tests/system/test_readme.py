@@ -77,7 +77,11 @@ def test_commands_of_the_desk_lead_to_a_node_on_a_board(tmp_path):
         "events",
     ]
     with switched_on(tmp_path / "board") as board:
-        more = {"deploy": ["--port", board.port], "logs": ["--port", board.port, "--for", "0.1"]}
+        more = {
+            "device": ["--wifi-passwords", "-"],
+            "deploy": ["--port", board.port],
+            "logs": ["--port", board.port, "--for", "0.1"],
+        }
         for _, *words in shown:
             asked = [word for word in words if word != "--connect"]
             done = subprocess.run(

@@ -47,7 +47,9 @@ def test_from_nothing_to_a_node_that_is_online(run, tmp_path):
     config = "fleet/devices/s1/config.json"
     with hub.in_thread(), switched_on(tmp_path / "board") as board:
         place = f"--hub generic --host 127.0.0.1 --port {hub.port}"
-        code, told, _ = run(f"device add s1 --board RPI_PICO_W {place} --wifi home", "secret\n")
+        code, told, _ = run(
+            f"device add s1 --board RPI_PICO_W {place} --wifi home --wifi-passwords -", "secret\n"
+        )
         assert (code, "folder: fleet/devices/s1" in told) == (0, True)
         code, told, _ = run(f"config check {config} --connect --json")
         last = json.loads(told.splitlines()[-1])

@@ -12,7 +12,7 @@ from hublink_desk import device_code, pki
 from hublink_desk.fleet import consoles, home
 
 from host_tests.fleets import AZURE, CLEARBLADE, GENERIC, HOST, SAS, SCALEWAY, add, cert_of, key_of, snapshot
-from host_tests.verbs import as_json, good, hublink
+from host_tests.verbs import as_json, good, hublink, refused
 
 # --- the authority ---
 
@@ -148,14 +148,14 @@ def test_template_and_networks(fleet, tmp_path):
     add(
         "s1",
         *("--hub", "generic", "--board", "RPI_PICO_W", "--template", template),
-        *("--wifi", "home 😀", "--wifi", "open"),
-        text="secret\n\n",
+        *("--wifi", "home 😀", "--wifi", "open", "--wifi-passwords", "-"),
+        text="pässword\n\n",
     )
     config = json.loads((fleet / "devices/s1/config.json").read_bytes())
     assert config["hub"] == {**hub, "type": "generic"}
     assert config["wifi"]["country"] == "FR"
     given = [(each["ssid"], each["password"]) for each in config["wifi"]["networks"]]
-    assert given == [("hall", "old"), ("home 😀", "secret"), ("open", "")]
+    assert given == [("hall", "old"), ("home 😀", "pässword"), ("open", "")]
 
 
 def test_four_authorities_of_a_hub(fleet, tmp_path):
@@ -247,6 +247,29 @@ def test_device_is_added_once(fleet):
     done = hublink("device", "add", "s1", *GENERIC)
     assert (done.code, snapshot(fleet)) == (1, before)
     assert "Device s1 is there already" in done.err
+
+
+@pytest.mark.parametrize(
+    ("hub", "setting", "known_as"),
+    [
+        (SCALEWAY, "device_id=1b2c3d4e", "1b2c3d4e"),
+        (GENERIC, "client_id=same", "same"),
+        (AZURE, "device_id=s1", "s1"),
+        (CLEARBLADE, "device_id=s-1", "projects/p/locations/us-central1/registries/reg/devices/s-1"),
+    ],
+)
+def test_two_devices_with_one_identity_are_refused(fleet, hub_ca, hub, setting, known_as):
+    options = (*hub, "--hub-ca", hub_ca, "--set", setting)
+    add("s1", *options)
+    add("damaged", *GENERIC)  # is in nobody's way
+    (fleet / "devices" / "damaged" / "config.json").unlink()
+    before = snapshot(fleet)
+    host = options[options.index("--host") + 1]
+    message, hint = refused("device", "add", "s2", *options)
+    assert message == f"Device s1 is {known_as} at {host} already, and would be thrown out."
+    assert "--set" in hint
+    assert snapshot(fleet) == before
+    add("s2", *options, "--host", "another.example.test")
 
 
 def test_device_whose_entry_cannot_be_written_leaves_no_folder(fleet, monkeypatch):

@@ -1,11 +1,13 @@
 """What a hub's console made, taken in by `hublink device add`."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hublink_desk import pki
 
-from host_tests.fleets import GENERIC, add
-from host_tests.verbs import hublink
+from host_tests.fleets import GENERIC, add, snapshot
+from host_tests.verbs import hublink, refused
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,18 @@ def test_import_of_a_slow_key_warns(fleet, tmp_path):
     (tmp_path / "s1.pem").write_bytes(pki.cert_pem(cert) + pki.key_pem(key))
     told = add("s1", *GENERIC, "--cert", tmp_path / "s1.pem", "--key", tmp_path / "s1.pem")
     assert "an RSA key takes a Pico W 4 to 7 s" in told["warning"]
+
+
+@pytest.mark.parametrize(("first", "last"), [(-9, -2), (1, 9)])
+def test_import_of_what_is_not_valid_now_changes_nothing(fleet, console, first, last):
+    now = datetime.now(timezone.utc)
+    dates = {"not_before": now + timedelta(days=first), "not_after": now + timedelta(days=last)}
+    made = pki.Authority.load(console).issue("other", folder=console / "old", **dates)
+    files = ("--cert", made.cert_pem, "--key", made.key_pem)
+    add("s1", *GENERIC)
+    before = snapshot(fleet)
+    for verb in (("add", "s2", *GENERIC), ("renew", "s1")):
+        message, hint = refused("device", *verb, *files)
+        assert message.startswith(f"{made.cert_pem} is valid from {dates['not_before']:%Y-%m-%d %H:%M} to ")
+        assert "take another from the console" in hint
+        assert snapshot(fleet) == before

@@ -162,6 +162,13 @@ def device_id(settings):
         return _hub(hubs, settings).device_id
 
 
+def connection(settings):
+    """(host, client ID): a hub keeps one connection by that name, and ends it when another comes."""
+    with _firmware("hubs") as hubs:
+        client_id, *_ = _hub(hubs, settings).credentials(None)
+    return settings["hub"]["host"].lower(), client_id.decode()
+
+
 def free_topics(settings):
     """(telemetry topic, status topic, QoS to listen with) of a device; None where the hub has fixed ones."""
     with _firmware("hubs") as hubs:

@@ -1,6 +1,7 @@
 """`hublink device add`: a device's identity, its configuration, its place in the inventory."""
 
-import sys
+import getpass
+import warnings
 from pathlib import Path
 
 import click
@@ -31,7 +32,13 @@ _FILE = click.Path(path_type=Path)
     "--wifi",
     multiple=True,
     metavar="SSID",
-    help="A network; asks for its password, or reads it from a pipe. May be repeated.",
+    help="A network, whose password is asked for on the terminal. May be repeated.",
+)
+@click.option(
+    "--wifi-passwords",
+    "passwords",
+    type=click.File("r", "utf-8", "surrogateescape"),
+    help="A file to take the passwords from, a line for each --wifi; - is standard input.",
 )
 @click.option("--template", type=_FILE, help="A configuration to start from.")
 @click.option("--cert", type=_FILE, help="A certificate that the hub's console made, PEM or DER, with --key.")
@@ -52,6 +59,7 @@ def add(
     given,
     hub_ca,
     wifi,
+    passwords,
     template,
     cert,
     key,
@@ -76,7 +84,7 @@ def add(
     config["device"] = name
     config["hub"] = configuration.hub_section(hub_type, host, port, given, config.get("hub", {}))
     if wifi:
-        config["wifi"] = _with_networks(config.get("wifi", {}), wifi)
+        config["wifi"] = _with_networks(config.get("wifi", {}), wifi, passwords)
     identity = _identity(fleet, config["hub"], name, (cert, key, secret), self_signed, days)
     authorities = _authorities(fleet, hub_type, hub_ca)
     config["tls"] = {"ca": list(authorities), **identity.tls_settings()}
@@ -90,17 +98,31 @@ def add(
     tell(told, is_json)
 
 
-def _with_networks(section, wifi):
+def _with_networks(section, wifi, passwords):
     networks = section.get("networks", [])
     for ssid in wifi:
-        networks = [*networks, {"ssid": ssid, "password": _password(ssid)}]
+        password = _line(ssid, passwords) if passwords else _asked(ssid)
+        networks = [*networks, {"ssid": ssid, "password": password}]
     return {**section, "networks": networks}
 
 
-def _password(ssid):
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
-    return click.prompt(f"Password of {ssid}", hide_input=True, default="", show_default=False, err=True)
+def _line(ssid, passwords):
+    line = passwords.readline()
+    if not line:
+        hint = "each --wifi has a line, an empty one if it is open"
+        raise DeskError(f"--wifi-passwords: there is no line with the password of {ssid}.", hint)
+    return line.rstrip("\n")
+
+
+def _asked(ssid):
+    try:
+        with warnings.catch_warnings():
+            # Without a terminal getpass warns, and takes from standard input what may be somebody else's.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return click.prompt(f"Password of {ssid}", "", hide_input=True, show_default=False, err=True)
+    except getpass.GetPassWarning as error:
+        hint = "give it with --wifi-passwords FILE, or in a pipe with --wifi-passwords -"
+        raise DeskError(f"There is no terminal to ask for the password of {ssid} on.", hint) from error
 
 
 def _identity(fleet, hub, name, files, self_signed, days):

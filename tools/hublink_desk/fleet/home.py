@@ -180,7 +180,7 @@ class Fleet:
                 for file_name, data in authorities.items():
                     write(fresh / file_name, data, PUBLIC)
                 write_identity(fresh, identity)
-                settings_of(fresh)
+                self._refuse_twin(settings_of(fresh))
             relative = folder.relative_to(self.folder).as_posix()
             entry = inventory.Entry(name, config["hub"]["type"], board, relative, str(date.today()))
             try:
@@ -189,6 +189,16 @@ class Fleet:
                 shutil.rmtree(folder)
                 raise
         return folder
+
+    def _refuse_twin(self, settings):
+        """Raise DeskError if a device of the fleet is the same one to the same hub."""
+        host, client_id = wanted = device_code.connection(settings)
+        for entry in self.entries():
+            if _connection(self.folder / entry.folder) == wanted:
+                hint = "give this one its own with --set: client_id for a broker, device_id for other hubs"
+                raise DeskError(
+                    f"Device {entry.name} is {client_id} at {host} already, and would be thrown out.", hint
+                )
 
 
 def write_identity(folder, identity):
@@ -212,3 +222,11 @@ def settings_of(folder):
         raise DeskError(f"{path} cannot be read ({error.strerror}).") from error
     device_code.read_credentials(settings, folder)
     return settings
+
+
+def _connection(folder):
+    """That of a device of the fleet; None where its files are damaged, which `device list` tells."""
+    try:
+        return device_code.connection(settings_of(folder))
+    except DeskError:
+        return None

@@ -1,6 +1,7 @@
 """A device's key and certificate: taken from files of any usual form, and turned into those it needs."""
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -114,12 +115,22 @@ def imported(needed, cert, key, secret):
 
 def _read(cert_path, key_path):
     key = read_key(key_path)
-    cert = read_certificates(cert_path)[0] if cert_path else None
+    cert = _present(cert_path, read_certificates(cert_path)[0]) if cert_path else None
     if cert and cert.public_key() != key.public_key():
         raise DeskError(
             f"{key_path} is not the key of {cert_path}.", "take both from the same download of the console"
         )
     return Identity(key, cert)
+
+
+def _present(path, cert):
+    first, last = cert.not_valid_before_utc, cert.not_valid_after_utc
+    if not first <= datetime.now(timezone.utc) <= last:
+        hint = "take another from the console; or is this desk's clock wrong?"
+        raise DeskError(
+            f"{path} is valid from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC only.", hint
+        )
+    return cert
 
 
 def read_key(path):
