@@ -201,6 +201,7 @@ def test_self_signed(fleet):
 REFUSED = {
     "name": (("a/b", *GENERIC), "Identity name 'a/b'"),
     "checker": (("s1", *GENERIC, "--set", "retain=maybe"), 'hub.retain: "maybe", expected true or false'),
+    "too deep": (("s1", *GENERIC, "--set", "port=" + "[" * 5000), "hub.port: "),
     "no value": (("s1", *GENERIC, "--set", "retain"), "--set retain: expected NAME=VALUE"),
     "unknown setting": (("s1", *GENERIC, "--set", "retian=1"), "hub.retian: unknown setting"),
     "no host": (("s1", "--hub", "generic", "--board", "unix"), "hub.host: missing"),
@@ -226,6 +227,31 @@ REFUSED = {
     "no template": (("s1", *GENERIC, "--template", "/no/such"), "/no/such cannot be read"),
     "no hub authority file": (("s1", *GENERIC, "--hub-ca", "/no/such"), "/no/such cannot be read"),
 }
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        *(
+            (sections, "is no configuration; expected an object of sections")
+            for sections in (
+                "[]",
+                '{"hub": null}',
+                '{"wifi": null}',
+                '{"wifi": 5}',
+                '{"wifi": {"networks": null}}',
+            )
+        ),
+        ("[" * 5000, "is not JSON: "),
+        ('{"clock": 5}', "clock: 5, expected an object of settings"),
+    ],
+)
+def test_template_that_is_none_is_refused(fleet, tmp_path, template, complaint):
+    path = tmp_path / "template.json"
+    path.write_text(template)
+    wifi = ("--wifi", "home", "--wifi-passwords", "-")
+    message, _ = refused("device", "add", "s1", *GENERIC, *wifi, "--template", path, text="\n")
+    assert complaint in message
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -1,10 +1,14 @@
 """What a hub's console made, taken in by `hublink device add`."""
 
+import subprocess
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from hublink_desk import pki
+from hublink_desk.errors import DeskError
+from hublink_desk.fleet.identity import read_key
 
 from host_tests.fleets import GENERIC, add, snapshot
 from host_tests.verbs import hublink, refused
@@ -60,3 +64,22 @@ def test_import_of_what_is_not_valid_now_changes_nothing(fleet, console, first, 
         assert message.startswith(f"{made.cert_pem} is valid from {dates['not_before']:%Y-%m-%d %H:%M} to ")
         assert "take another from the console" in hint
         assert snapshot(fleet) == before
+
+
+LOCKED = [
+    (Encoding.PEM, PrivateFormat.PKCS8),
+    (Encoding.PEM, PrivateFormat.TraditionalOpenSSL),
+    (Encoding.DER, PrivateFormat.PKCS8),
+]
+
+
+@pytest.mark.parametrize(("encoding", "form"), LOCKED)
+def test_hint_opens_a_key_with_a_password(tmp_path, encoding, form):
+    key, path = pki.new_key(), tmp_path / "locked.key"
+    path.write_bytes(key.private_bytes(encoding, form, BestAvailableEncryption(b"password")))
+    with pytest.raises(DeskError) as refused:
+        read_key(path)
+    assert refused.value.message == f"{path} is encrypted; expected a key without a password."
+    command = refused.value.hint.removeprefix("decrypt it: ").split()
+    subprocess.run([*command, "-passin", "pass:password"], cwd=tmp_path, check=True)
+    assert read_key(tmp_path / "plain.key.pem").private_numbers() == key.private_numbers()

@@ -310,7 +310,13 @@ def test_dates_are_checked(made):
 
 
 def test_load_names_what_is_wrong(tmp_path, made):
-    with pytest.raises(DeskError, match=r"Cannot read .*ca\.key\.pem"):
+    with pytest.raises(DeskError, match=r"Cannot read .*ca\.key\.pem") as refused:
+        pki.Authority.load(tmp_path)
+    assert "`hublink ca init --replace`" in refused.value.hint
+    encryption = serialization.BestAvailableEncryption(b"password")
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "ca.key.pem").write_bytes(pki.new_key().private_bytes(pem, pkcs8, encryption))
+    with pytest.raises(DeskError, match=r"ca\.key\.pem is encrypted"):
         pki.Authority.load(tmp_path)
     (tmp_path / "ca.key.pem").write_text("no key")
     with pytest.raises(DeskError, match=r"ca\.key\.pem does not hold"):

@@ -103,7 +103,7 @@ class Authority:
         """Take up an authority that `create` made.
 
         Raises:
-            DeskError: a file is missing, unreadable, or the key is not the certificate's.
+            DeskError: a file is missing, unreadable, encrypted, or the key is not the certificate's.
         """
         folder = Path(folder).absolute()
         key = _read(folder / "ca.key.pem", lambda data: serialization.load_pem_private_key(data, None))
@@ -285,6 +285,12 @@ def key_pem(key):
     return _key_bytes(key, serialization.Encoding.PEM)
 
 
+def encrypted(path):
+    """The DeskError about a private key that has a password."""
+    hint = f"decrypt it: openssl pkey -in {path} -out plain.key.pem"
+    return DeskError(f"{path} is encrypted; expected a key without a password.", hint)
+
+
 def _key_bytes(key, encoding):
     return key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
@@ -293,6 +299,9 @@ def _read(path, parse):
     try:
         return parse(path.read_bytes())
     except OSError as error:
-        raise DeskError(f"Cannot read {path}: {error.strerror}.", "make it with Authority.create") from error
+        hint = "take it from a copy of the folder; `hublink ca init --replace` makes another authority"
+        raise DeskError(f"Cannot read {path}: {error.strerror}.", hint) from error
+    except TypeError as error:
+        raise encrypted(path) from error
     except ValueError as error:
         raise DeskError(f"{path} does not hold what its name says: {error}.") from error

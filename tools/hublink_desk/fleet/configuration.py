@@ -12,11 +12,19 @@ def template(path):
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise DeskError(f"{path} cannot be read ({error.strerror}); expected a configuration.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DeskError(f"{path} is not JSON: {error}.") from error
-    if not isinstance(found, dict) or not isinstance(found.get("hub", {}), dict):
-        raise DeskError(f"{path} is no configuration; expected an object of sections.")
+    if not _has_sections(found):
+        raise DeskError(f"{path} is no configuration; expected an object of sections, wifi.networks a list.")
     return found
+
+
+def _has_sections(found):
+    """Are the parts that `hublink device add` adds to of their types? All else is the checker's to judge."""
+    if not isinstance(found, dict):
+        return False
+    hub, wifi = found.get("hub", {}), found.get("wifi", {})
+    return isinstance(hub, dict) and isinstance(wifi, dict) and isinstance(wifi.get("networks", []), list)
 
 
 def hub_section(hub_type, host, port, given, start):
@@ -47,7 +55,7 @@ def _value(kind, text):
     if kind in ("number", "flag"):
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return text
 

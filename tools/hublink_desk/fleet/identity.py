@@ -141,8 +141,7 @@ def read_key(path):
             return serialization.load_pem_private_key(data, None)
         return serialization.load_der_private_key(data, None)
     except TypeError as error:
-        hint = f"decrypt it first: openssl pkcs8 -in {path} -out plain.key.pem"
-        raise DeskError(f"{path} is encrypted; expected a key without a password.", hint) from error
+        raise pki.encrypted(path) from error
     except ValueError as error:
         raise DeskError(f"{path} holds no private key; expected PEM or DER.") from error
 
