@@ -6,12 +6,15 @@ from datetime import datetime, timezone
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import DeskError
+from ..text import printable
 from .home import Fleet, option
 from .identity import CERT, common_name, fingerprint, read_certificates
 
 _SOON_DAYS = 30
+_PIPE_WIDTH = 10_000  # a line for each row, for who reads it with grep
 
 
 @click.command("list")
@@ -39,12 +42,18 @@ def listing(folder, within, is_json):
     ]
     rows += [_about_own(fleet, path, "own hub") for path in sorted(fleet.folder.glob("hubs/*/*.cert.der"))]
     rows += [_about(fleet, entry) for entry in fleet.entries()]
+    if not rows:
+        hint = "name its folder with --fleet; `hublink ca init` starts one"
+        raise DeskError(f"There is no fleet in {folder}.", hint)
     if within is not None:
         rows = [row for row in rows if _ends_within(row, within)]
     if is_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        Console().print(_table(rows))
+        console = Console()
+        if not console.is_terminal:
+            console.width = _PIPE_WIDTH
+        console.print(_table(rows))
     if within is not None and rows:
         raise SystemExit(1)
 
@@ -108,15 +117,17 @@ def _ends_within(row, days):
 
 
 def _table(rows):
-    table = Table("name", "hub", "board", "certificate until", "trusts hub until", "problem")
+    table = Table()
+    for heading in ("name", "hub", "board", "certificate until", "trusts hub until", "problem"):
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(
-            row["name"],
-            row["hub"],
-            row["board"] or "",
+            Text(printable(row["name"])),
+            Text(printable(row["hub"])),
+            Text(printable(row["board"] or "")),
             _shown(row["valid_until"], row["days_left"]),
             _shown(row["trusts_until"], row["trust_days_left"]),
-            row["problem"],
+            Text(printable(row["problem"])),
         )
     return table
 
@@ -124,6 +135,6 @@ def _table(rows):
 def _shown(until, days):
     if until is None:
         return "-"
-    if days < 0:
-        return f"[red]{until}, ended {-days} days ago[/red]"
-    return f"[yellow]{until}, {days} days[/yellow]" if days < _SOON_DAYS else f"{until}, {days} days"
+    if days < 0:  # the end of day -1 is now
+        return Text(f"{until}, ended {-days - 1} days ago", "red")
+    return Text(f"{until}, {days} days", "yellow" if days < _SOON_DAYS else "")
