@@ -4,6 +4,7 @@ import time
 from typing import ClassVar
 
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import DeskError
 from ..wire import Wire
@@ -87,7 +88,7 @@ class Demo:
         """The results as a rich Table."""
         table = Table("", "check", "what was seen", title=f"hublink demo, {self.HUB}", title_justify="left")
         for text, (held, seen) in self.results.items():
-            table.add_row("[green]ok[/]" if held else "[red]FAILED[/]", text, seen.split("\n", 1)[0])
+            table.add_row("[green]ok[/]" if held else "[red]FAILED[/]", text, Text(seen.split("\n", 1)[0]))
         return table
 
     def _board(self, port, name, **options):
