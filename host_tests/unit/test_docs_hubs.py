@@ -4,7 +4,8 @@ import re
 import subprocess
 
 import pytest
-from hublink_desk import paths
+from hublink_desk import paths, pki
+from hublink_desk.fleet.identity import Identity
 from hublink_desk.hub.iotcore.errors import ERROR_TYPES
 from hublink_desk.workshop import Workshop
 
@@ -129,6 +130,14 @@ def test_commands_for_keys_make_what_a_device_can_use(hublink, tmp_path):
 
     assert der.private_key(files["key"])
     assert "BEGIN PUBLIC KEY" in (tmp_path / "device.public.pem").read_text()
+
+
+def test_files_for_consoles_are_those_of_the_tool():
+    key = pki.new_key()
+    made = Identity(key, pki.self_certify("s1", key)).console_files()
+    for page in [DOCS / "hubs.md", *(DOCS / "hubs").glob("*.md")]:
+        named = set(re.findall(r"device\.[a-z.]*pem", page.read_text("utf-8")))
+        assert named <= {*made, "device.key.pem"}, page
 
 
 def test_links_lead_somewhere():

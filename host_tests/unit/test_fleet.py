@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import stat
 from datetime import datetime, timedelta, timezone
 
@@ -107,7 +108,11 @@ def test_common_name_is_the_hubs(hub, expected):
         (SCALEWAY, {"cert", "key"}, "device 1b2c3d4e: give it the name s1"),
         ((*SCALEWAY, "--set", "auth=device_id"), set(), "allow insecure connections"),
         (CLEARBLADE, {"key"}, "device s1: add the public key"),
-        (AZURE, {"cert", "key"}, "device s1: X.509 self-signed with the thumbprint below"),
+        (
+            AZURE,
+            {"cert", "key"},
+            "device s1: X.509 Self-Signed, the thumbprint below as primary and as secondary. Or X.509 CA",
+        ),
     ],
 )
 def test_device_gets_what_its_hub_takes(fleet, hub_ca, options, tls, told):
@@ -121,6 +126,31 @@ def test_device_gets_what_its_hub_takes(fleet, hub_ca, options, tls, told):
     assert (folder / "device.key.der").exists() == ("key" in tls)
     trusted = x509.load_der_x509_certificate((folder / "ca.der").read_bytes())
     assert trusted == x509.load_pem_x509_certificate(hub_ca.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("options", "generic", "azure"),
+    [
+        ((), "trust {fleet}/ca/ca.cert.pem;", "with the authority {fleet}/ca/ca.cert.pem registered"),
+        (("--self-signed",), "trust {fleet}/devices/s1/console/device.cert.pem;", None),
+        (
+            ("--cert", "s1.cert.pem", "--key", "s1.key.pem"),
+            "trust CN=console authority;",
+            "CN=console authority",
+        ),
+    ],
+)
+def test_authority_that_is_told_is_the_one_that_has_signed(
+    fleet, hub_ca, console, monkeypatch, options, generic, azure
+):
+    monkeypatch.chdir(console)
+    told = add("s1", *GENERIC, *options)["console"]
+    assert generic.format(fleet=fleet) in told
+    shutil.rmtree(fleet / "devices")
+    (fleet / "inventory.toml").unlink()
+    told = add("s1", *AZURE, "--hub-ca", hub_ca, *options)["console"]
+    assert ("CA Signed" in told) == bool(azure)
+    assert (azure or "").format(fleet=fleet) in told
 
 
 def test_public_key_for_the_console_is_that_of_the_key(fleet, hub_ca):

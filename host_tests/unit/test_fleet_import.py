@@ -83,3 +83,21 @@ def test_hint_opens_a_key_with_a_password(tmp_path, encoding, form):
     command = refused.value.hint.removeprefix("decrypt it: ").split()
     subprocess.run([*command, "-passin", "pass:password"], cwd=tmp_path, check=True)
     assert read_key(tmp_path / "plain.key.pem").private_numbers() == key.private_numbers()
+
+
+def test_import_of_a_chain_is_refused(fleet, console):
+    bundle = console / "bundle.pem"
+    bundle.write_bytes((console / "s1.cert.pem").read_bytes() + (console / "ca.cert.pem").read_bytes())
+    files = ("--cert", bundle, "--key", console / "s1.key.pem")
+    message, hint = refused("device", "add", "s1", *GENERIC, *files)
+    assert message == f"{bundle} has 2 certificates; expected the device's alone: boards show no chain."
+    assert "trust the authority that has signed the device's" in hint
+
+
+def test_renewal_of_a_consoles_certificate_needs_no_authority(tmp_path, monkeypatch, console, hub_ca):
+    monkeypatch.setenv("HUBLINK_FLEET", str(tmp_path / "other"))
+    files = ("--cert", console / "s1.cert.pem", "--key", console / "s1.key.pem", "--hub-ca", hub_ca)
+    add("s1", *GENERIC, *files)
+    message, hint = refused("device", "renew", "s1")
+    assert message == "The certificate is by CN=console authority, not by an authority of this fleet."
+    assert hint == "renew it where it was made, and take it in with --cert and --key"

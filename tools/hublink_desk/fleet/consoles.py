@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
 
-from .identity import CONSOLE, common_name, fingerprint
+from .identity import CONSOLE, common_name, fingerprint, is_issued_by
 
 _PUBLIC_KEY = "Console, device {id}: add the public key {console}/device.public.pem, format ES256."
 
@@ -31,12 +31,14 @@ class Console:
         common_name: setting of "hub" that is the certificate's common name; "": the device's name.
         authority: which certificate the device has to trust, and where it is found.
         steps: what a person does in the console.
+        if_signed: what else can be done there where an authority has signed the certificate.
         refused: what to look at when the hub does not let the device in.
     """
 
     common_name: str = ""
     authority: str = ""
     steps: str = ""
+    if_signed: str = ""
     refused: str = ""
 
 
@@ -48,7 +50,7 @@ CONSOLES = {
     "scaleway": Console(
         authority="iot-hub-ca-ecdsa.pem of https://iot.s3.nl-ams.scw.cloud/certificates/fr-par/",
         steps="Console, device {id}: give it the name {cn} and the certificate {console}/device.cert.pem, "
-        "which the hub then knows by its fingerprint; or give the hub the authority {ca}.",
+        "which the hub then knows by its fingerprint.",
         refused="in the console: is the device enabled, is this its ID, does it have this certificate?",
     ),
     "clearblade": Console(
@@ -64,8 +66,8 @@ CONSOLES = {
     "azure": Console(
         common_name="device_id",
         authority="DigiCert Global Root G2, and Microsoft RSA Root CA 2017 beside it",
-        steps="Portal, device {id}: X.509 self-signed with the thumbprint below, once as primary; "
-        "or X.509 CA-signed, with the authority {ca} registered at the hub.",
+        steps="Portal, device {id}: X.509 Self-Signed, the thumbprint below as primary and as secondary.",
+        if_signed=" Or X.509 CA Signed, with the authority {ca} registered at the hub.",
         refused="in the portal: is the device enabled, and is this thumbprint, or this authority, known?",
     ),
 }
@@ -89,12 +91,7 @@ def report(hub, device, identity, folder, authorities):
     """
     told = {"console": _SECRET if identity.secret else _NO_PROOF}
     if identity.key:
-        told["console"] = CONSOLES[hub["type"]].steps.format(
-            id=hub.get("device_id", device).replace("{device}", device),
-            cn=common_name(identity.cert) if identity.cert else device,
-            ca=next(iter(authorities), ""),
-            console=folder / CONSOLE,
-        )
+        told["console"] = _steps(hub, device, identity.cert, folder / CONSOLE, authorities)
     if identity.cert:
         told["common name"] = common_name(identity.cert)
         told["sha256"] = fingerprint(identity.cert)
@@ -103,10 +100,27 @@ def report(hub, device, identity, folder, authorities):
     return told
 
 
+def _steps(hub, device, cert, folder, authorities):
+    console = CONSOLES[hub["type"]]
+    is_signed = cert is not None and not is_issued_by(cert, cert)
+    return (console.steps + console.if_signed * is_signed).format(
+        id=hub.get("device_id", device).replace("{device}", device),
+        cn=common_name(cert) if cert else device,
+        ca=_signer(cert, authorities) if is_signed else folder / "device.cert.pem",
+        console=folder,
+    )
+
+
+def _signer(cert, authorities):
+    """Path of the authority of ours that has signed, or the name of somebody else's."""
+    ours = (path for path, authority in authorities.items() if is_issued_by(cert, authority))
+    return next(ours, cert.issuer.rfc4514_string())
+
+
 def validity(cert, authorities):
     """What to tell of a certificate's end, as a dict of texts. authorities: certificates of our own."""
     end = cert.not_valid_after_utc
     told = {"valid until": f"{end:%Y-%m-%d}"}
-    if end in [authority.not_valid_after_utc for authority in authorities]:
+    if any(is_issued_by(cert, each) and end == each.not_valid_after_utc for each in authorities):
         told["note"] = "Not longer, because its authority ends then."
     return told

@@ -115,7 +115,7 @@ def imported(needed, cert, key, secret):
 
 def _read(cert_path, key_path):
     key = read_key(key_path)
-    cert = _present(cert_path, read_certificates(cert_path)[0]) if cert_path else None
+    cert = _read_own(cert_path) if cert_path else None
     if cert and cert.public_key() != key.public_key():
         raise DeskError(
             f"{key_path} is not the key of {cert_path}.", "take both from the same download of the console"
@@ -123,7 +123,15 @@ def _read(cert_path, key_path):
     return Identity(key, cert)
 
 
-def _present(path, cert):
+def _read_own(path):
+    """The device's certificate in a file, which is alone there, since boards show no chain, and valid now."""
+    cert, *others = read_certificates(path)
+    if others:
+        hint = "cut the others off; the hub has to trust the authority that has signed the device's itself"
+        raise DeskError(
+            f"{path} has {1 + len(others)} certificates; expected the device's alone: boards show no chain.",
+            hint,
+        )
     first, last = cert.not_valid_before_utc, cert.not_valid_after_utc
     if not first <= datetime.now(timezone.utc) <= last:
         hint = "take another from the console; or is this desk's clock wrong?"
