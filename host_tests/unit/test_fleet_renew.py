@@ -165,6 +165,23 @@ def test_device_trusts_what_it_is_told_to(fleet, hub_ca, tmp_path):
     assert snapshot(folder) == after
 
 
+def test_both_authorities_are_trusted_until_the_next_renewal(fleet):
+    add("s1", *GENERIC)
+    old = (fleet / "devices/s1/ca.der").read_bytes()
+    aside = as_json("ca", "init", "--replace")["moved aside"]
+    good("device", "renew", "s1")
+    both = ("--hub-ca", f"{aside}/ca.cert.pem", "--hub-ca", fleet / "ca/ca.cert.pem")
+    cert = (fleet / "devices/s1/device.der").read_bytes()
+    good("device", "renew", "s1", *both)
+    trusted = [old, (fleet / "ca/ca.cert.der").read_bytes()]
+    assert device_code.read(fleet / "devices/s1/config.json")[1]["ca"] == trusted
+    assert (fleet / "devices/s1/device.der").read_bytes() == cert
+    assert "s1" in problems()
+    good("device", "renew", "s1")
+    assert device_code.read(fleet / "devices/s1/config.json")[1]["ca"] == trusted[1:]
+    assert not (fleet / "devices/s1/ca2.der").exists()
+
+
 def test_no_certificate_outlives_its_authority(fleet):
     end = f"{pki.Authority.load(fleet / 'ca').cert.not_valid_after_utc:%Y-%m-%d}"
     note = "Not longer, because its authority ends then."

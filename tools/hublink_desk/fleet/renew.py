@@ -70,10 +70,7 @@ def renew(name, folder, new_key, cert, key, secret, hub_ca, days, is_json):
         identity = _made(fleet, needed, place, new_key, days)
     with locked(fleet.folder), changed_folder(place) as changed:
         write_identity(changed, identity)
-        if hub_ca:
-            _trust(changed, settings, hub_ca)
-        else:
-            _trust_our_present_one(fleet, changed, settings)
+        _trust(fleet, changed, settings, hub_ca)
         settings_of(changed)
     told = {"folder": str(place)}
     if identity != Identity():
@@ -81,22 +78,25 @@ def renew(name, folder, new_key, cert, key, secret, hub_ca, days, is_json):
     tell(told, is_json)
 
 
-def _trust(place, settings, hub_ca):
-    """Replace the authorities that the device trusts by those in files."""
-    for name in settings["tls"]["ca"]:
+def _trust(fleet, place, settings, hub_ca):
+    """Have the device trust the authorities in files; without any, ours in place of those it has replaced."""
+    names = settings["tls"]["ca"]
+    if hub_ca:
+        trusted = [cert for path in hub_ca for cert in read_certificates(path)]
+    else:
+        before = [read_certificates(place / name)[0] for name in names]
+        present = [fleet.authority().cert if fleet.has_replaced(cert) else cert for cert in before]
+        trusted = list(dict.fromkeys(present))
+        if trusted == before:
+            return
+    for name in names:
         (place / name).unlink(missing_ok=True)
-    files = authority_files([cert for path in hub_ca for cert in read_certificates(path)])
+    files = authority_files(trusted)
     for name, data in files.items():
         write(place / name, data)
     config = json.loads((place / CONFIG).read_bytes())
     config["tls"]["ca"] = list(files)
     write(place / CONFIG, device_code.dump(config), PRIVATE)
-
-
-def _trust_our_present_one(fleet, place, settings):
-    for name in settings["tls"]["ca"]:
-        if fleet.has_replaced(read_certificates(place / name)[0]):
-            write(place / name, pki.cert_der(fleet.authority().cert))
 
 
 def _made(fleet, needed, place, new_key, days):
