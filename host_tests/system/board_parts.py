@@ -1,5 +1,6 @@
 """What the tests of verbs that talk to a board share: the board on the desk, and versions to put on it."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from hublink_desk.deploy.remote import Remote
 from hublink_desk.desk_board import SerialBoard
 
 from host_tests.both.interpreters import needs
+from host_tests.verbs import hublink
 
+BOARD = "RPI_PICO_W"  # what it is
 LIMIT_S = 20
 UP = "hublink: link version "
 # A program whose modules say their version: a mixture of two would show.
@@ -60,3 +63,15 @@ def stopped(board):
         remote.stop()
         yield remote
         remote.leave()
+
+
+def deploy(board, built, *more):
+    """Deploy what was built, as `hublink` of the verbs tells it. more: further options."""
+    return hublink("deploy", "--board", BOARD, "--port", board.port, "--build", built, *more)
+
+
+def deployed(board, built, *more):
+    """What a deploy that ends well tells, as a dict."""
+    done = deploy(board, built, *more, "--json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)

@@ -1,6 +1,5 @@
 """`hublink deploy` onto the board on the desk: what it copies, what a cut leaves, what it refuses."""
 
-import json
 import os
 import re
 import subprocess
@@ -14,10 +13,19 @@ from hublink_desk.flash_cost import PROGRAMS
 from hublink_desk.hub import DeskHub
 
 from host_tests.both.interpreters import needs
-from host_tests.system.board_parts import LIMIT_S, UP, mpremote, stopped, switched_on, version
+from host_tests.system.board_parts import (
+    BOARD,
+    LIMIT_S,
+    UP,
+    deploy,
+    deployed,
+    mpremote,
+    stopped,
+    switched_on,
+    version,
+)
 from host_tests.verbs import good, hublink
 
-BOARD = "RPI_PICO_W"
 DEPLOY_CUT = paths.HOST_TESTS / "system" / "programs" / "deploy_cut.py"
 
 
@@ -25,17 +33,6 @@ DEPLOY_CUT = paths.HOST_TESTS / "system" / "programs" / "deploy_cut.py"
 def board(tmp_path):
     with switched_on(tmp_path / "board") as it:
         yield it
-
-
-def deploy(board, built, *more):
-    return hublink("deploy", "--board", BOARD, "--port", board.port, "--build", built, *more)
-
-
-def deployed(board, built, *more):
-    """What a deploy that ends well tells, as a dict."""
-    done = deploy(board, built, *more, "--json")
-    assert done.code == 0, done.err
-    return json.loads(done.out)
 
 
 # --- the real firmware ---
@@ -278,17 +275,6 @@ def test_busy_port_and_no_port_are_one_sentence(board, tmp_path):
         assert deploy(board, built).err.startswith(f"hublink: {board.port} is in use by another program.\n")
     board.kill()
     assert deploy(board, built).err.startswith(f"hublink: There is no port {board.port}.\n")
-
-
-def test_build_for_another_hub_is_refused(board, workshop, tmp_path):
-    built = version(tmp_path / "built", 1)
-    (built / "hublink" / "hubs").mkdir(parents=True)
-    for name in ("__init__.mpy", "hubs/azure.mpy"):
-        (built / "hublink" / name).write_bytes(b"")
-    networks = {"networks": [{"ssid": "home"}]}
-    config = workshop.device("sensor-1", {"type": "generic", "host": "127.0.0.1"}, wifi=networks)
-    done = deploy(board, built, "--config", config)
-    assert (done.code, "does not know the hub generic." in done.err) == (1, True)
 
 
 def test_keys_without_a_configuration_are_refused(board, tmp_path):

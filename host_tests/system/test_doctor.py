@@ -13,10 +13,8 @@ import pytest
 from hublink_desk.deploy.remote import Remote
 from hublink_desk.hub import DeskHub
 
-from host_tests.system.board_parts import LIMIT_S, UP, stopped, switched_on, version
+from host_tests.system.board_parts import BOARD, LIMIT_S, UP, deployed, stopped, switched_on, version
 from host_tests.verbs import SOURCE, TOOL, good, hublink
-
-BOARD = "RPI_PICO_W"
 
 
 @pytest.fixture
@@ -40,18 +38,7 @@ def node(board, workshop, tmp_path):
         config = workshop.device("sensor-1", section, wifi={"networks": networks})
         built = tmp_path / "built"
         good("build", "--board", BOARD, "--config", config, "--out", built)
-        good(
-            "deploy",
-            "--board",
-            BOARD,
-            "--port",
-            board.port,
-            "--build",
-            built,
-            "--config",
-            config,
-            "--with-keys",
-        )
+        deployed(board, built, "--config", config, "--with-keys")
         board.wait_line("link HUB -> ONLINE", LIMIT_S)
         yield board
 
@@ -134,7 +121,7 @@ def test_blank_board_is_reported_too(board):
 
 def test_logs_follow_the_board_through_a_power_cut_into_a_file(board, tmp_path):
     built, log = version(tmp_path / "built", 1), tmp_path / "log"
-    good("deploy", "--board", BOARD, "--port", board.port, "--build", built)
+    deployed(board, built)
     # A shell that runs us in the background has it ignored from the start.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     options = ["--port", board.port, "--file", log, "--for", 2 * LIMIT_S]

@@ -48,7 +48,7 @@ def command(board_name, config_file, program, out, is_json):
             sizes[target] = compile_source(source, fresh / target)
         shutil.copyfile(program, fresh / "main.py")
         shutil.copyfile(paths.FIRMWARE / "boot.py", fresh / "boot.py")
-        write(fresh / NAME, package_json({target: target for target in sizes}))
+        write(fresh / NAME, package_json({target: target for target in sizes}, board=board.name))
     budget = NODE_MAX_LEN if settings else ALL_MAX_LEN
     total = sum(sizes.values())
     if is_json:

@@ -51,23 +51,29 @@ def needed_modules(program, board, settings=None):
     own = graph.imports(program)
     starts = {*_ALWAYS, *own}
     if _HUBS in graph.reach(starts):
-        starts |= {f"{_HUBS}.{name}" for name in _hubs(settings)}
-    return graph.reach(starts, without=_left_out(settings, program, graph.reach(own)))
+        starts |= _hubs(settings)
+    sources = [program, *(path for path in graph.reach(own).values() if path.parent == program.parent)]
+    return graph.reach(starts, without=_left_out(settings, _attributes(sources)))
+
+
+def configured_modules(settings):
+    """Names of the modules that not every node needs, but one with this checked configuration."""
+    hubs = _hubs(settings)
+    found = Graph([paths.FIRMWARE], {}).reach({"hublink.node", *hubs}, without=_left_out(settings, ()))
+    return {*hubs, *_ONLY_IF} & {*found}
 
 
 def _hubs(settings):
-    """Names of the hubs whose modules may be asked for."""
+    """Names of the modules of the hubs that may be asked for."""
     if settings is None:
-        return device_code.hub_names()
+        return {f"{_HUBS}.{name}" for name in device_code.hub_names()}
     hub = settings["hub"]
-    return {hub[setting] for setting in ("type", "errors_parser") if setting in hub}
+    return {f"{_HUBS}.{hub[setting]}" for setting in ("type", "errors_parser") if setting in hub}
 
 
-def _left_out(settings, program, own):
+def _left_out(settings, attributes):
     if settings is None:
         return ()
-    sources = [program, *(path for path in own.values() if path.parent == program.parent)]
-    attributes = _attributes(sources)
     return [name for name, is_loaded in _ONLY_IF.items() if not is_loaded(settings, attributes)]
 
 

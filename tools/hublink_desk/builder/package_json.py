@@ -12,17 +12,26 @@ from .graph import version
 NAME = "package.json"
 
 
-def package_json(files):
+def package_json(files, **more):
     """The text of a package.json.
 
     Args:
         files: dict of path on the device -> path from where the package.json lies; both texts.
+        more: keys that mip does not know, and their values.
 
     Returns:
         bytes.
     """
     document = {"urls": sorted([target, source] for target, source in files.items()), "version": version()}
-    return (json.dumps(document, indent=2) + "\n").encode()
+    return (json.dumps(document | more, indent=2) + "\n").encode()
+
+
+def board_of(folder):
+    """Name of the board that `hublink build` has filled a folder (Path) for; None if it has not."""
+    try:
+        return json.loads((folder / NAME).read_bytes())["board"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def of_checkout():

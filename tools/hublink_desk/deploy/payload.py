@@ -6,11 +6,14 @@ from hashlib import sha256
 
 from .. import device_code
 from ..builder.package_json import NAME as PACKAGE_JSON
+from ..builder.package_json import board_of
 from ..errors import DeskError
 from ..fleet import configuration
 from ..fleet.home import CONFIG
+from .plan import module
 
 MANIFEST = "hublink.files"  # on the board: hash and path of each file of the version
+_NODE = "hublink/node"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Payload:
     code: dict
     settings: dict
     absent: dict
+
+    @property
+    def has_node(self):
+        """Does its program have a Node, which reads a configuration?"""
+        return _NODE in map(module, self.code)
 
     @property
     def files(self):
@@ -52,12 +60,10 @@ def load(built, board, config, with_keys):
         Payload.
 
     Raises:
-        DeskError: something is missing, or the device would not take it.
+        DeskError: something is missing, is for another board, or the device would not take it.
     """
     code = _code(built, board)
     settings, keys = _settings(config, board) if config else ({}, {})
-    if config:
-        _check_hub(json.loads(settings[CONFIG])["hub"]["type"], code, built)
     manifest = "".join(f"{digest(data)} {path}\n" for path, data in sorted(code.items()))
     code[MANIFEST] = manifest.encode()
     return Payload(code, settings | keys, {}) if with_keys else Payload(code, settings, keys)
@@ -72,6 +78,11 @@ def _code(built, board):
     if not (built / "main.py").is_file():
         hint = f"build it first: hublink build --board {board.name}"
         raise DeskError(f"There is no build in {built}.", hint)
+    meant = board_of(built) or board.name  # what was put together by hand says nothing
+    if meant != board.name:
+        raise DeskError(
+            f"The build in {built} is for {meant}, not {board.name}.", "name another with --build"
+        )
     return {
         path.relative_to(built).as_posix(): path.read_bytes()
         for path in sorted(built.rglob("*"))
@@ -95,9 +106,3 @@ def _settings(config, board):
         {name: (config.parent / name).read_bytes() for name in filter(None, names)} for names in named
     )
     return {CONFIG: data, **certificates}, keys
-
-
-def _check_hub(hub_type, code, built):
-    if f"hublink/hubs/{hub_type}.mpy" not in code and "hublink/__init__.mpy" in code:
-        hint = "build it with the same --config"
-        raise DeskError(f"The build in {built} does not know the hub {hub_type}.", hint)

@@ -2,6 +2,7 @@
 
 NEXT = "hublink.next"  # folder of the version to come; firmware/boot.py knows it, too
 PLAN = "hublink.plan"
+NOWHERE = "nowhere"  # where a module is loaded from that is not there
 _LIBRARY = "lib/"
 _PACKAGE = "hublink/"
 _BLOCKS_FREE = 8  # for littlefs itself, and for the notes of the node
@@ -87,12 +88,12 @@ def sources(code, on_board, folders, path, frozen):
         frozen: names of the modules in its image, with slashes.
 
     Returns:
-        dict: dotted name of the module -> path of its file, "frozen", or "nowhere".
+        dict: dotted name of the module -> path of its file, "frozen", or NOWHERE.
     """
     names = sorted({module(each) for each in code} - {None, "boot", "main"})
     return {
         name.replace("/", "."): next(
-            filter(None, (_source(name, place, on_board, folders, frozen) for place in path)), "nowhere"
+            filter(None, (_source(name, place, on_board, folders, frozen) for place in path)), NOWHERE
         )
         for name in names
     }

@@ -6,7 +6,10 @@ one rename, and from that on firmware/boot.py makes the new version of it, whate
 
 from dataclasses import dataclass
 
+from .. import device_code
+from ..builder.needs import configured_modules
 from ..errors import DeskError
+from ..fleet.home import CONFIG
 from . import plan
 from .payload import MANIFEST, digest, read_manifest
 
@@ -44,7 +47,8 @@ def survey(remote, about, payload):
         Change.
 
     Raises:
-        DeskError: a key is missing on the board, or is another one.
+        DeskError: a key is missing on the board, or is another one; or the node would have no configuration,
+            or not the modules for it.
     """
     files, on_board = payload.files, about["files"]
     _check_keys(remote, on_board, payload.absent)
@@ -57,7 +61,12 @@ def survey(remote, about, payload):
     after = (set(on_board) | set(files)) - set(remove)
     folders = [*about["folders"], *plan.new_folders(files, about["folders"])]
     frozen = remote.output("modules").split()
-    modules = plan.sources(payload.code, after, folders, about["path"], frozen)
+    wanted = _wanted(remote, on_board, files) if payload.has_node else {}
+    modules = plan.sources({*payload.code, *wanted.values()}, after, folders, about["path"], frozen)
+    lacking = [name for name in wanted if modules[name] == plan.NOWHERE]
+    if lacking:
+        text = f"The build has no {', '.join(lacking)}, which the configuration needs."
+        raise DeskError(text, "`hublink build` with the same --config makes one that has")
     return Change(put, remove, len(equal), staged, modules)
 
 
@@ -114,6 +123,14 @@ def _check_keys(remote, on_board, keys):
             raise DeskError(f"The board has no {path}, which its configuration names.", hint)
         if path not in equal:
             raise DeskError(f"The board has another {path}.", hint)
+
+
+def _wanted(remote, on_board, files):
+    """dict of module name -> path, of the modules that the configuration of the node wants."""
+    if CONFIG not in files and CONFIG not in on_board:
+        raise DeskError(f"The board has no {CONFIG}, which the node reads.", "--config copies one")
+    settings = device_code.parse(files.get(CONFIG) or remote.read(CONFIG))
+    return {name: f"{name.replace('.', '/')}.mpy" for name in sorted(configured_modules(settings))}
 
 
 def _check_space(about, lengths, folders):

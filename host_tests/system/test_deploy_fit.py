@@ -1,0 +1,89 @@
+"""`hublink deploy` takes a build only where it fits: the board, and the configuration of its node."""
+
+import base64
+
+import pytest
+from hublink_desk.workshop import device_id
+
+from host_tests.system.board_parts import BOARD, LIMIT_S, deploy, deployed, stopped, switched_on
+from host_tests.verbs import good
+
+AZURE = {"type": "azure", "host": "127.0.0.1"}
+WIFI = {"networks": [{"ssid": "home"}]}
+UP = "hublink: link DOWN -> WIFI"
+KEYS = "--with-keys"
+
+
+@pytest.fixture
+def board(tmp_path):
+    with switched_on(tmp_path / "board") as it:
+        yield it
+
+
+@pytest.fixture
+def x509(workshop):
+    return workshop.device("x509", AZURE, wifi=WIFI)
+
+
+@pytest.fixture
+def sas(workshop):
+    tls = {"ca": ["ca.der"], "secret": "device.secret"}
+    config = workshop.device("sas", {**AZURE, "auth": "sas"}, wifi=WIFI, tls=tls)
+    (config.parent / "device.secret").write_bytes(base64.b64encode(bytes(32)))
+    return config
+
+
+def built(folder, *more, board=BOARD):
+    """A build in a folder. more: further options."""
+    good("build", "--board", board, "--out", folder, *more)
+    return folder
+
+
+def files(board):
+    """What is on the board."""
+    with stopped(board) as remote:
+        return remote.run("about")["files"]
+
+
+def test_build_for_another_configuration_is_refused(board, x509, sas, tmp_path):
+    small = built(tmp_path / "small", "--config", x509)
+    done = deploy(board, small, "--config", sas, KEYS)
+    assert (done.code, done.err) == (
+        1,
+        "hublink: The build has no hublink.token, which the configuration needs.\n"
+        "  hint: `hublink build` with the same --config makes one that has\n",
+    )
+    assert files(board) == {}
+
+
+def test_build_for_another_configuration_than_the_boards_is_refused(board, x509, sas, tmp_path):
+    deployed(board, built(tmp_path / "all"), "--config", sas, KEYS)
+    done = deploy(board, built(tmp_path / "small", "--config", x509))
+    assert (done.code, "The build has no hublink.token" in done.err) == (1, True)
+    board.wait_line(UP, LIMIT_S)  # the version before runs on
+    assert "hublink/token.mpy" in files(board)
+
+
+def test_build_for_another_hub_is_refused(board, workshop, x509, tmp_path):
+    section = {"type": "scaleway", "host": "127.0.0.1", "device_id": device_id("another")}
+    config = workshop.device("another", section, wifi=WIFI)
+    done = deploy(board, built(tmp_path / "small", "--config", x509), "--config", config, KEYS)
+    assert (done.code, "The build has no hublink.hubs.scaleway" in done.err) == (1, True)
+
+
+def test_build_for_another_board_is_refused(board, x509, tmp_path):
+    other = built(tmp_path / "other", "--config", x509, board="RPI_PICO2_W")
+    done = deploy(board, other, "--config", x509, KEYS)
+    assert (done.code, done.err.splitlines()[0]) == (
+        1,
+        f"hublink: The build in {other} is for RPI_PICO2_W, not RPI_PICO_W.",
+    )
+
+
+def test_node_without_a_configuration_is_refused(board, x509, tmp_path):
+    done = deploy(board, built(tmp_path / "small", "--config", x509))
+    assert (done.code, done.err) == (
+        1,
+        "hublink: The board has no config.json, which the node reads.\n  hint: --config copies one\n",
+    )
+    assert files(board) == {}
