@@ -180,6 +180,22 @@ def test_build_replaces_an_earlier_one_and_nothing_else(tmp_path, config):
 
 
 @pytest.mark.parametrize(
+    "theirs",
+    [
+        {"main.py": "print('my precious')"},
+        {"main.py": "", "helper.mpy": "", "package.json": '{"urls": [["main.py", "main.py"]]}'},
+        {"package.json": "[]"},
+    ],
+)
+def test_folder_of_somebody_elses_is_not_replaced(tmp_path, theirs):
+    for name, text in theirs.items():
+        (tmp_path / name).write_text(text)
+    done = hublink("build", "--board", "RPI_PICO_W", "--out", tmp_path)
+    assert (done.code, files(tmp_path)) == (1, {name: text.encode() for name, text in theirs.items()})
+    assert "is in the way; expected nothing but an earlier build" in done.err
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [("import", "does not compile: line 1"), (None, "cannot be read"), ("x = 1", "")],
 )

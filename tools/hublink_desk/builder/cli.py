@@ -15,7 +15,7 @@ from ..errors import DeskError
 from ..files import replaced_folder, write
 from ..size import ALL_MAX_LEN, NODE_MAX_LEN
 from .needs import needed_modules
-from .package_json import NAME, package_json
+from .package_json import NAME, board_of, package_json
 
 _FILE = click.Path(path_type=Path)
 
@@ -79,8 +79,10 @@ def _target(name, source):
 
 def _check_is_ours(folder):
     """Raise DeskError if there is something at that place that no build has put there."""
+    is_built = board_of(folder) is not None
     for path in (folder, *folder.rglob("*")) if folder.exists() else ():
-        if not (path.is_dir() or path.suffix == ".mpy" or path.name in ("main.py", "boot.py", NAME)):
+        is_ours = is_built and (path.suffix == ".mpy" or path.name in ("main.py", "boot.py", NAME))
+        if not (path.is_dir() or is_ours):
             hint = "a build replaces its folder whole: name another with --out"
             raise DeskError(f"{path} is in the way; expected nothing but an earlier build.", hint)
 
