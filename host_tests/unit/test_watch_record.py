@@ -131,19 +131,23 @@ def test_a_torn_last_line_is_left_out_and_cut_off(tmp_path, capsys, torn_len):
         file.write(b'{"at": 1' + b"0" * (torn_len - 8) if torn_len > 8 else b"{" * torn_len)
     assert [entry for _, entry in read(path)] == [BIRTH]
     assert capsys.readouterr().err == f"hublink: {path}: the last line, 2, is torn and was left out\n"
+    torn = path.read_bytes()
     recorded(path)
-    assert path.stat().st_size == whole_len
+    assert path.read_bytes() == torn, "nothing is lost before something is written"
+    recorded(path, BIRTH)
+    assert path.read_bytes() == 2 * torn[:whole_len]
     assert (
         capsys.readouterr().err
         == f"hublink: {path}: the last line, {torn_len} bytes, is torn and was cut off\n"
     )
 
 
-def test_a_file_of_one_torn_line_is_begun_anew(tmp_path, capsys):
-    (tmp_path / "r").write_bytes(b"x")
-    recorded(tmp_path / "r", BIRTH)
-    assert [entry for _, entry in read(tmp_path / "r")] == [BIRTH]
-    assert "1 bytes, is torn" in capsys.readouterr().err
+@pytest.mark.parametrize("theirs", ["x", '{"device": "d1"}', "one line\nand half of another"])
+def test_a_file_that_is_no_record_is_left_alone(tmp_path, theirs):
+    (tmp_path / "r").write_text(theirs)
+    with pytest.raises(DeskError, match=r"r: line 1 is no record of `hublink watch`\."):
+        recorded(tmp_path / "r", BIRTH)
+    assert (tmp_path / "r").read_text() == theirs
 
 
 @pytest.mark.parametrize(

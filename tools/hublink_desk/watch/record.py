@@ -35,13 +35,13 @@ class Recorder(contextlib.AbstractContextManager):
     """Appends to a file for the length of a `with` block; what it has taken is in the file.
 
     Raises:
-        DeskError: the file cannot be written, now or later.
+        DeskError: the file cannot be written, now or later, or what is there is no record.
     """
 
     def __init__(self, path):
-        self._path = path
+        self._path, self._has_written = path, False
         try:
-            _cut_torn_line(path)
+            _check_is_record(path)
             self._file = path.open("ab")
         except OSError as error:
             raise self._failed(error) from error
@@ -49,6 +49,9 @@ class Recorder(contextlib.AbstractContextManager):
     def write(self, at_s, entry):
         """Append a Message or a Began."""
         try:
+            if not self._has_written:
+                _cut_torn_line(self._path)
+                self._has_written = True
             self._file.write(json.dumps({"at": at_s, **_fields(entry)}).encode() + b"\n")
             self._file.flush()
         except OSError as error:
@@ -114,9 +117,17 @@ def _checked(hub):
     return device_code.parse(device_code.dump(config))["hub"]
 
 
+def _check_is_record(path):
+    """Raise DeskError if there is a file that does not begin as one."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(0)
+            _entry(path, 1, file.readline())
+
+
 def _cut_torn_line(path):
     """A last line that was not finished, as when power failed, would spoil the next one."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
+    with path.open("rb+") as file:
         end = file.seek(0, os.SEEK_END)
         keep = end
         while keep:
