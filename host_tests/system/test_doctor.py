@@ -116,6 +116,27 @@ def test_blank_board_is_reported_too(board):
     assert found["files"]["code"] == "by_hand"
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        *({"config.json": each} for each in (b"\xff\xfe", b"[1]", b"[" * 4000, b'{"tls": 5}')),
+        *({"config.json": b'{"tls": {"ca": %s}}' % each} for each in (b"null", b"5", b'"ca.der"', b"[{}]")),
+        {"config.json": b'{"tls": {"cert": ["x"], "key": {}, "secret": 5}}'},
+        *({"hublink.files": each} for each in (b"\xff\xfe", b"", b"no hash\n\nand no path")),
+        *({"hublink.notes": each} for each in (b"\xff\xfe", b"[" * 4000, b"[1]", b'{"crash": "x"}')),
+        {"hublink.notes": b'{"boot": [], "bad": "x", "crash": {"error": 5}}'},
+    ],
+)
+def test_damaged_files_are_reported_and_replaced(board, tmp_path, files):
+    with stopped(board) as remote:
+        for path, data in files.items():
+            remote.write(path, data)
+    found = by_what(examined(board, 1))
+    assert found["files"]["code"] in ("by_hand", "changed")
+    assert {"reset", "crash", "clock"} <= {*found}
+    deployed(board, version(tmp_path / "built", 1))
+
+
 # --- logs ---
 
 

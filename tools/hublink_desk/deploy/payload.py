@@ -1,6 +1,7 @@
 """What goes onto a board: what was built, and a device's configuration and certificates."""
 
 import json
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -13,6 +14,7 @@ from ..fleet.home import CONFIG
 from .plan import module
 
 MANIFEST = "hublink.files"  # on the board: hash and path of each file of the version
+_MANIFEST_LINE = re.compile(r"^([0-9a-f]{64}) (.+)$", re.MULTILINE)
 _NODE = "hublink/node"
 
 
@@ -70,8 +72,27 @@ def load(built, board, config, with_keys):
 
 
 def read_manifest(data):
-    """dict of path -> hash, of what a manifest (bytes) names."""
-    return {path: each for each, _, path in (line.partition(" ") for line in data.decode().splitlines())}
+    """dict of path -> hash, of what a manifest (bytes) names, as far as it can be read."""
+    return {path: each for each, path in _MANIFEST_LINE.findall(data.decode(errors="replace"))}
+
+
+def json_object(data):
+    """The JSON object in what a board has in a file (bytes); an empty one if there is none."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def named_files(config):
+    """(certificates, keys): names of the files that a configuration (dict) names, whoever has written it."""
+    tls = config.get("tls")
+    tls = tls if isinstance(tls, dict) else {}
+    ca = tls.get("ca")
+    certificates = [*(ca if isinstance(ca, list) else ()), tls.get("cert")]
+    keys = [tls.get("key"), tls.get("secret")]
+    return tuple([name for name in names if name and isinstance(name, str)] for names in (certificates, keys))
 
 
 def _code(built, board):
@@ -99,10 +120,8 @@ def _settings(config, board):
         raise DeskError(f"{config} cannot be read ({error.strerror}); expected a configuration.") from error
     except ValueError as error:
         raise DeskError(f"{config} is not JSON: {error}.") from error
-    tls = checked["tls"]
     device_code.read_credentials(checked, config.parent)
-    named = [*tls["ca"], tls.get("cert")], [tls.get("key"), tls.get("secret")]
     certificates, keys = (
-        {name: (config.parent / name).read_bytes() for name in filter(None, names)} for names in named
+        {name: (config.parent / name).read_bytes() for name in names} for names in named_files(checked)
     )
     return {CONFIG: data, **certificates}, keys

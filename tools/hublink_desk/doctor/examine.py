@@ -1,10 +1,9 @@
 """What is asked of a board."""
 
 import contextlib
-import json
 from dataclasses import dataclass, field
 
-from ..deploy.payload import MANIFEST, read_manifest
+from ..deploy.payload import MANIFEST, json_object, named_files, read_manifest
 from ..deploy.remote import Raised
 from ..fleet.home import CONFIG
 
@@ -75,24 +74,13 @@ def _read(remote, found):
         found.hublink = remote.execute("import hublink\nprint(hublink.VERSION)").strip()
     found.image = remote.output("modules").split()
     if NOTES in files:
-        found.notes = _object(remote.read(NOTES))
+        found.notes = json_object(remote.read(NOTES))
     if MANIFEST in files:
         found.deployed = read_manifest(remote.read(MANIFEST))
         there = remote.hashes([path for path in found.deployed if path in files])
         found.changed = [path for path, each in found.deployed.items() if there.get(path) != each]
     if CONFIG in files:
         found.config = remote.read(CONFIG)
-        tls = _object(found.config).get("tls")
-        tls = tls if isinstance(tls, dict) else {}
-        names = [name for name in (*tls.get("ca", ()), tls.get("cert")) if name]
-        found.certificates = {name: remote.read(name) if name in files else None for name in names}
-        found.keys = {name: name in files for name in (tls.get("key"), tls.get("secret")) if name}
-
-
-def _object(data):
-    """The JSON object in data (bytes); an empty one if there is none."""
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        certificates, keys = named_files(json_object(found.config))
+        found.certificates = {name: remote.read(name) if name in files else None for name in certificates}
+        found.keys = {name: name in files for name in keys}

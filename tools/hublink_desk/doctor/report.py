@@ -69,7 +69,7 @@ def _crash(notes):
     if bad:
         yield Finding(WARNING, "crash", f"{bad} starts in a row were over too soon", code="crashes")
     crash = notes.get("crash")
-    if not crash:
+    if not (crash and isinstance(crash, dict)):
         yield Finding(OK, "crash", "none that the hub was not told of")
         return
     detail = ", ".join(f"{name} {value}" for name, value in crash.items() if name != "error")
