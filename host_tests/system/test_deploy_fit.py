@@ -1,4 +1,4 @@
-"""`hublink deploy` takes a build only where it fits: the board, and the configuration of its node."""
+"""`hublink deploy` and configurations: a build has to fit, and what the one before named goes."""
 
 import base64
 
@@ -87,3 +87,15 @@ def test_node_without_a_configuration_is_refused(board, x509, tmp_path):
         "hublink: The board has no config.json, which the node reads.\n  hint: --config copies one\n",
     )
     assert files(board) == {}
+
+
+def test_what_the_configuration_before_named_goes_with_it(board, x509, sas, tmp_path):
+    everything = built(tmp_path / "all")
+    deployed(board, everything, "--config", sas, KEYS)
+    assert deployed(board, everything)["removed"] == []
+    with stopped(board) as remote:
+        remote.write("device.key.der", (x509.parent / "device.key.der").read_bytes())
+        remote.write("mine.der", b"")
+    assert deployed(board, everything, "--config", x509)["removed"] == ["device.secret"]
+    assert {"ca.der", "device.der", "device.key.der", "mine.der"} <= {*files(board)}
+    assert deployed(board, everything, "--config", sas, KEYS)["removed"] == ["device.der", "device.key.der"]

@@ -11,7 +11,7 @@ from ..builder.needs import configured_modules
 from ..errors import DeskError
 from ..fleet.home import CONFIG
 from . import plan
-from .payload import MANIFEST, digest, read_manifest
+from .payload import MANIFEST, digest, json_object, named_files, read_manifest
 
 BOOT = "boot.py"
 
@@ -54,8 +54,11 @@ def survey(remote, about, payload):
     _check_keys(remote, on_board, payload.absent)
     equal = _equal(remote, on_board, {path: path for path in files}, files)
     put = [path for path in files if path not in equal]
-    deployed = read_manifest(remote.read(MANIFEST)) if MANIFEST in on_board else []
-    remove = plan.stale(files, on_board, deployed)
+    before = [*read_manifest(_contents(remote, on_board, MANIFEST))]
+    if CONFIG in files:  # what the one before names is of no use to this one
+        certificates, keys = named_files(json_object(_contents(remote, on_board, CONFIG)))
+        before += certificates + keys
+    remove = plan.stale([*files, *payload.absent], on_board, before)
     remove += plan.emptied(about["folders"], on_board, remove, files)
     staged = _equal(remote, on_board, {path: plan.staged(path) for path in put}, files)
     after = (set(on_board) | set(files)) - set(remove)
@@ -125,11 +128,16 @@ def _check_keys(remote, on_board, keys):
             raise DeskError(f"The board has another {path}.", hint)
 
 
+def _contents(remote, on_board, path):
+    """Contents of a file on the board, bytes; b"" if there is none."""
+    return remote.read(path) if path in on_board else b""
+
+
 def _wanted(remote, on_board, files):
     """dict of module name -> path, of the modules that the configuration of the node wants."""
     if CONFIG not in files and CONFIG not in on_board:
         raise DeskError(f"The board has no {CONFIG}, which the node reads.", "--config copies one")
-    settings = device_code.parse(files.get(CONFIG) or remote.read(CONFIG))
+    settings = device_code.parse(files.get(CONFIG) or _contents(remote, on_board, CONFIG))
     return {name: f"{name.replace('.', '/')}.mpy" for name in sorted(configured_modules(settings))}
 
 
