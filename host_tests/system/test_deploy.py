@@ -255,6 +255,12 @@ def test_program_that_does_not_start_is_quoted(board, tmp_path):
     assert "hint: `hublink doctor`" in done.err
 
 
+def test_damaged_board_module_is_no_hindrance(board, tmp_path):
+    with stopped(board) as remote:
+        remote.write("board.mpy", b"M\x05\x00\x1f")  # of an older format
+    assert deployed(board, version(tmp_path / "built", 1))["log"][-1] == f"{UP}1 1 1"
+
+
 def test_no_space_is_said_before_anything_is_copied(board, tmp_path):
     built = version(tmp_path / "built", 1)
     (built / "large.mpy").write_bytes(bytes(900_000))

@@ -1,4 +1,4 @@
-# Resets the board out of maintenance mode, which a board without hublink is not in.
+# Resets the board out of maintenance mode, which a board is not in whose hublink is missing or damaged.
 import machine
 
 try:
@@ -6,6 +6,6 @@ try:
 
     board.keep(0, 0)  # this reset is no crash
     board.set_maintenance(False)
-except ImportError:
+except Exception:
     pass
 machine.reset()
