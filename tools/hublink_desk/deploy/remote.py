@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import codecs
 import contextlib
 import io
 import struct
@@ -62,6 +63,7 @@ class Remote:
     def __init__(self, port):
         self.port = port
         self._transport = None
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def __enter__(self):
         try:
@@ -195,28 +197,32 @@ class Remote:
     def lines(self, limit_s=None, to_prompt=True):
         """Yield each line that the board prints, without its end; for limit_s seconds at most.
 
-        The port is opened anew when it has gone, as a Pico's does at a reset. to_prompt: a prompt of the REPL
-        is the last line.
+        What has no end yet is the last line, before Ctrl-C and Lost, too. The port is opened anew when it has
+        gone, as a Pico's does at a reset. to_prompt: a prompt of the REPL is the last line.
         """
         end_s = time.monotonic() + limit_s if limit_s else float("inf")
-        text = ""
-        while time.monotonic() < end_s:
-            try:
-                *lines, text = (text + self._read()).split("\n")
-            except OSError:
-                self._reopen(end_s)
-                continue
-            yield from (line.rstrip("\r") for line in lines)
-            if to_prompt and text == PROMPT:
-                yield PROMPT
-                return
+        text, cut = "", None
+        try:
+            while time.monotonic() < end_s and not (to_prompt and text == PROMPT):
+                try:
+                    *lines, text = (text + self._read()).split("\n")
+                except OSError:
+                    self._reopen(end_s)
+                    continue
+                yield from (line.rstrip("\r") for line in lines)
+        except (KeyboardInterrupt, Lost) as error:
+            cut = error
+        if text:
+            yield text
+        if cut:
+            raise cut
 
     def _read(self):
         """What the board has printed, str; after a little while nothing. OSError if the port has gone."""
         serial = self._transport.serial
         if not serial.in_waiting:
             time.sleep(_LOOK_EVERY_S)
-        return serial.read(serial.in_waiting).decode("utf-8", "replace")
+        return self._decode(serial.read(serial.in_waiting))
 
     def _reopen(self, end_s):
         self._close()
