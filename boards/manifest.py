@@ -1,4 +1,4 @@
-# What every board freezes. Each board's manifest.py includes it and adds what is its own; build with
-# upstream's make: make BOARD=RPI_PICO_W FROZEN_MANIFEST=<checkout>/boards/RPI_PICO_W/manifest.py
+# What every board freezes. Each board's manifest.py includes it and adds what is its own; how upstream's make
+# takes that is in docs/boards.md. `hublink build --frozen` leaves all of it out.
 metadata(version="0.1.0")
 package("hublink", base_path="../firmware")

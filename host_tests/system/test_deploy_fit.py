@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from hublink_desk.deploy.remote import Remote
 from hublink_desk.workshop import device_id
 
 from host_tests.system.board_parts import BOARD, LIMIT_S, deploy, deployed, stopped, switched_on
@@ -50,8 +51,8 @@ def test_build_for_another_configuration_is_refused(board, x509, sas, tmp_path):
     done = deploy(board, small, "--config", sas, KEYS)
     assert (done.code, done.err) == (
         1,
-        "hublink: The build has no hublink.token, which the configuration needs.\n"
-        "  hint: `hublink build` with the same --config makes one that has\n",
+        "hublink: Neither the build nor the board's image has hublink.token, which config.json needs.\n"
+        "  hint: build it with the same --config, and with --frozen only for an image that has hublink\n",
     )
     assert files(board) == {}
 
@@ -59,7 +60,7 @@ def test_build_for_another_configuration_is_refused(board, x509, sas, tmp_path):
 def test_build_for_another_configuration_than_the_boards_is_refused(board, x509, sas, tmp_path):
     deployed(board, built(tmp_path / "all"), "--config", sas, KEYS)
     done = deploy(board, built(tmp_path / "small", "--config", x509))
-    assert (done.code, "The build has no hublink.token" in done.err) == (1, True)
+    assert (done.code, "has hublink.token" in done.err) == (1, True)
     board.wait_line(UP, LIMIT_S)  # the version before runs on
     assert "hublink/token.mpy" in files(board)
 
@@ -68,7 +69,7 @@ def test_build_for_another_hub_is_refused(board, workshop, x509, tmp_path):
     section = {"type": "scaleway", "host": "127.0.0.1", "device_id": device_id("another")}
     config = workshop.device("another", section, wifi=WIFI)
     done = deploy(board, built(tmp_path / "small", "--config", x509), "--config", config, KEYS)
-    assert (done.code, "The build has no hublink.hubs.scaleway" in done.err) == (1, True)
+    assert (done.code, "has hublink.hubs.scaleway" in done.err) == (1, True)
 
 
 def test_build_for_another_board_is_refused(board, x509, tmp_path):
@@ -99,3 +100,36 @@ def test_what_the_configuration_before_named_goes_with_it(board, x509, sas, tmp_
     assert deployed(board, everything, "--config", x509)["removed"] == ["device.secret"]
     assert {"ca.der", "device.der", "device.key.der", "mine.der"} <= {*files(board)}
     assert deployed(board, everything, "--config", sas, KEYS)["removed"] == ["device.der", "device.key.der"]
+
+
+# --- frozen ---
+
+
+@pytest.fixture
+def frozen(tmp_path):
+    """A build for an image that has hublink; its program says that it runs, and starts no node here."""
+    program = tmp_path / "program" / "main.py"
+    program.parent.mkdir()
+    program.write_text("import mine\nprint(mine.TEXT)\n\n\ndef later():\n    from hublink import start\n")
+    (program.parent / "mine.py").write_text(f"TEXT = {UP!r}\n")
+    return built(tmp_path / "frozen", "--frozen", "--program", program)
+
+
+def test_frozen_build_leaves_the_frozen_modules_alone(board, x509, frozen, tmp_path, monkeypatch):
+    deployed(board, built(tmp_path / "small", "--config", x509), "--config", x509, KEYS)
+    real = Remote.output
+    image = "hublink/__init__ hublink/hubs/azure"
+    monkeypatch.setattr(Remote, "output", lambda *a, **k: image if a[1] == "modules" else real(*a, **k))
+    told = deployed(board, frozen)
+    assert told["modules"] == {"mine": "mine.mpy", "hublink.hubs.azure": "frozen"}
+    assert {path for path in files(board) if path.endswith("py")} == {"boot.py", "main.py", "mine.mpy"}
+
+
+def test_frozen_build_for_an_image_without_hublink_is_refused(board, x509, frozen):
+    assert "The board has no config.json" in deploy(board, frozen).err
+    done = deploy(board, frozen, "--config", x509, KEYS)
+    assert (done.code, done.err) == (
+        1,
+        "hublink: Neither the build nor the board's image has hublink.hubs.azure, which config.json needs.\n"
+        "  hint: build it with the same --config, and with --frozen only for an image that has hublink\n",
+    )

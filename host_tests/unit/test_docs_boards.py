@@ -64,6 +64,12 @@ def test_commands_have_the_options_they_are_shown_with(line):
     assert words[words.index("--board") + 1] in TARGETS
 
 
+def test_manifests_to_freeze_are_there():
+    manifests = re.findall(r"FROZEN_MANIFEST=CHECKOUT/(\S+)", INDEX)
+    assert manifests
+    assert all((paths.ROOT / manifest).is_file() for manifest in manifests)
+
+
 def test_help_has_an_example_that_is_a_command():
     told = CliRunner().invoke(main, ["flash", "--help"]).output
     assert "Example: hublink flash --board RPI_PICO_W --firmware " in told

@@ -14,7 +14,7 @@ from ..build import compile_source
 from ..errors import DeskError
 from ..files import replaced_folder, write
 from ..size import ALL_MAX_LEN, NODE_MAX_LEN
-from .needs import needed_modules
+from .needs import needed_modules, not_frozen
 from .package_json import NAME, board_of, package_json
 
 _FILE = click.Path(path_type=Path)
@@ -24,9 +24,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--board", "board_name", required=True, type=click.Choice(boards.names()), help="The board.")
 @click.option("--config", "config_file", type=_FILE, help="Take only what this configuration needs.")
 @click.option("--program", type=_FILE, help="The device's main.py.  [default: firmware/main.py]")
+@click.option(
+    "--frozen", "is_frozen", is_flag=True, help="Take only what an image with hublink frozen lacks."
+)
 @click.option("--out", type=_FILE, help="Folder that receives it, replaced whole.  [default: build/BOARD]")
 @click.option("--json", "is_json", is_flag=True, help="As JSON.")
-def command(board_name, config_file, program, out, is_json):
+def command(board_name, config_file, program, is_frozen, out, is_json):
     """Compile the firmware for a board (mpy-cross -O2), and print its size against its budget.
 
     main.py and boot.py are copied as they are, because a board runs no other form of them. package.json lists
@@ -40,6 +43,8 @@ def command(board_name, config_file, program, out, is_json):
     program = (program or paths.FIRMWARE / "main.py").absolute()
     out = out or paths.BUILD / board.name
     modules = needed_modules(program, board, settings)
+    if is_frozen:
+        modules = not_frozen(modules, board)
     _check_is_ours(out)
     with replaced_folder(out) as fresh:
         sizes = {}

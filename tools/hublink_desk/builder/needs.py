@@ -56,6 +56,12 @@ def needed_modules(program, board, settings=None):
     return graph.reach(starts, without=_left_out(settings, _attributes(sources)))
 
 
+def not_frozen(modules, board):
+    """Those of the modules (dict of name -> Path) that the manifest of a board does not freeze."""
+    frozen = {"hublink", "umqtt", *board.modules}
+    return {name: path for name, path in modules.items() if name.partition(".")[0] not in frozen}
+
+
 def configured_modules(settings):
     """Names of the modules that not every node needs, but one with this checked configuration."""
     hubs = _hubs(settings)

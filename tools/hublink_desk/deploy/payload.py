@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from .. import device_code
+from ..builder.graph import Graph
 from ..builder.package_json import NAME as PACKAGE_JSON
 from ..builder.package_json import board_of
 from ..errors import DeskError
 from ..fleet import configuration
 from ..fleet.home import CONFIG
-from .plan import module
 
 MANIFEST = "hublink.files"  # on the board: hash and path of each file of the version
 _MANIFEST_LINE = re.compile(r"^([0-9a-f]{64}) (.+)$", re.MULTILINE)
-_NODE = "hublink/node"
+_NODE = "hublink/node.mpy"
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,13 @@ class Payload:
         code: path -> bytes, of what was built, with the manifest.
         settings: path -> bytes, of the configuration and what it names.
         absent: path -> bytes of the keys that are not to be copied, and must be there already.
+        has_node: its program has a Node, which reads a configuration.
     """
 
     code: dict
     settings: dict
     absent: dict
-
-    @property
-    def has_node(self):
-        """Does its program have a Node, which reads a configuration?"""
-        return _NODE in map(module, self.code)
+    has_node: bool
 
     @property
     def files(self):
@@ -68,7 +65,11 @@ def load(built, board, config, with_keys):
     settings, keys = _settings(config, board) if config else ({}, {})
     manifest = "".join(f"{digest(data)} {path}\n" for path, data in sorted(code.items()))
     code[MANIFEST] = manifest.encode()
-    return Payload(code, settings | keys, {}) if with_keys else Payload(code, settings, keys)
+    # The image may have the Node, and then main.py tells.
+    has_node = _NODE in code or "hublink.node" in Graph([], {}).imports(built / "main.py")
+    if with_keys:
+        return Payload(code, settings | keys, {}, has_node)
+    return Payload(code, settings, keys, has_node)
 
 
 def read_manifest(data):

@@ -68,8 +68,9 @@ def survey(remote, about, payload):
     modules = plan.sources({*payload.code, *wanted.values()}, after, folders, about["path"], frozen)
     lacking = [name for name in wanted if modules[name] == plan.NOWHERE]
     if lacking:
-        text = f"The build has no {', '.join(lacking)}, which the configuration needs."
-        raise DeskError(text, "`hublink build` with the same --config makes one that has")
+        text = f"Neither the build nor the board's image has {', '.join(lacking)}, which {CONFIG} needs."
+        hint = "build it with the same --config, and with --frozen only for an image that has hublink"
+        raise DeskError(text, hint)
     return Change(put, remove, len(equal), staged, modules)
 
 
