@@ -109,8 +109,9 @@ def test_what_is_wrong_is_found(node, monkeypatch):
     assert "top secret" not in json.dumps(found)
 
 
-def test_blank_board_is_reported_too(board):
-    found = by_what(examined(board, 1))
+def test_blank_board_is_reported_too(tmp_path):
+    with switched_on(tmp_path / "[" / "b]") as board:  # a port is no markup
+        found = by_what(examined(board, 1))
     assert found["hublink"]["code"] == "no_hublink"
     assert found["config"]["code"] == "no_config"
     assert found["files"]["code"] == "by_hand"

@@ -65,7 +65,7 @@ def test_table_has_who_is_offline_on_top():
     vitals = {"heap_free": 97344, "rssi": -61, "online": 3, "cert_days": 900, "ca_days": 9}
     told.says(4, 20, "vitals", vitals, device="[b]")
     told.says(4, 21, "troubles", {"reset": 2}, device="[b]")
-    told.status(OFFLINE, "d")
+    told.status(OFFLINE, "24:6f:28:ab:cd:ef")
     told.says(1, 1, "crash", {"boot": 0, "cause": "watchdog"}, device="c\x1b")
     told.says(2, 1, "crash", {"boot": 1, "cause": "reset", "error": "KeyError: x"}, device="c\x1b")
     told.says(2, 1, device="c\x1b")
@@ -77,7 +77,7 @@ def test_table_has_who_is_offline_on_top():
         ["hub:8883: 2 of 3 online"],
         ["device", "state", "last telemetry", "boot/seq", "lost", "vitals", "went wrong"],
         lines[2],
-        ["d", "OFFLINE 2 min", "0"],
+        ["24:6f:28:ab:cd:ef", "OFFLINE 2 min", "0"],
         [
             *("[b]", "online 2 min", 'room {"celsius":20.5}, 2 min ago', "4/21", "2"),
             *("-61 dBm, 2 reconnects, 97 kB free, 9 d to expiry", "trouble: reset 2x, 2 min ago"),

@@ -27,7 +27,7 @@ def command(port, is_json):
     Example: hublink doctor > report.txt
     """
     with Remote(find_port(port)) as remote:
-        with Console(stderr=True).status(f"examining {remote.port}"):
+        with Console(stderr=True).status("examining"):
             found = examine(remote)
     desk = f"hublink-desk {version('hublink-desk')}, mpremote {version('mpremote')}, {platform.platform()}"
     findings = [Finding(OK, "desk", desk), *report(found)]
