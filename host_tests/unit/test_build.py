@@ -77,6 +77,9 @@ def test_node_has_what_its_hub_needs(program, config, there, not_there):
     found = needed(program(NODE), config=config)
     assert (there | EVERY_NODE) <= found
     assert not found & (not_there | {"hublink.net.mqtt", "umqtt.simple", "umqtt"})
+    if config:
+        choice = {*needs._ONLY_IF, *needs._hubs(config)}
+        assert needs.configured_modules(config) == found & choice
 
 
 @pytest.mark.parametrize(
