@@ -156,16 +156,17 @@ def case_nothing_goes_while_paused_or_closed():
 
 def case_what_the_stream_leaves_comes_first_in_the_next_turn():
     for takes in (0, 1, 10):
-        node = _Node()
-        node.prepare()
-        node.stream.takes = takes
-        assert node.express.send(_TOPIC, b"first")
-        node.session.ping()
-        assert node.express.send(_TOPIC, b"second")
-        assert len(node.stream.writes) == 1
-        first = _packet(_TOPIC, b"first")
-        assert node.stream.writes[0] == first[:takes]
-        assert node.turn() == first[takes:] + b"\xc0\x00" + _packet(_TOPIC, b"second")
+        for topic in (_TOPIC, b"other"):
+            node = _Node()
+            node.prepare()
+            node.stream.takes = takes
+            assert node.express.send(_TOPIC, b"first")
+            node.session.ping()
+            assert node.express.send(topic, b"second")
+            assert len(node.stream.writes) == 1
+            first = _packet(_TOPIC, b"first")
+            assert node.stream.writes[0] == first[:takes]
+            assert node.turn() == first[takes:] + b"\xc0\x00" + _packet(topic, b"second")
 
 
 def case_what_the_stream_leaves_has_a_deadline_of_its_own():

@@ -14,6 +14,7 @@ _BUF_LEN = const(512)
 _PAYLOAD_MAX = const(256)
 # Before the topic stand its length, and before that the remaining length (one byte or two), ending at 4.
 _TOPIC_AT = const(7)
+_TOPIC_MAX = const(_BUF_LEN - _TOPIC_AT - _PAYLOAD_MAX)
 _COPY = packets.COPY
 _pack_into = struct.pack_into
 
@@ -64,8 +65,10 @@ class Express:
         return True
 
     def _post(self, topic, payload, qos, retain):
-        self._session.settle()
-        if not qos and topic is not self._topic and len(topic) < _BUF_LEN - _TOPIC_AT - _PAYLOAD_MAX:
+        session = self._session
+        session.settle()
+        # What is under way may be our buffer's.
+        if not (qos or session.tx_len or topic is self._topic) and len(topic) <= _TOPIC_MAX:
             self._prepare(topic)
         return self.put(topic, payload, qos, retain)
 
