@@ -72,6 +72,12 @@ class Express:
             self._prepare(topic)
         return self.put(topic, payload, qos, retain)
 
+    # The connection is about to end: what was written in part only waits for the next one.
+    def keep(self):
+        session = self._session
+        if session.tx_len and session.tx_buf is self._buf:
+            self.put(self._topic, self._buf[self._payload_at : session.tx_at + session.tx_len])
+
     def _prepare(self, topic):
         packets.put_u16(self._buf, _TOPIC_AT - 2, len(topic))
         self._payload_at = packets.put(self._buf, _TOPIC_AT, topic, _BUF_LEN)

@@ -89,6 +89,7 @@ class MQTTClient(simple.MQTTClient):
 
     # Begins to connect. poll() then leads to UP or BROKEN (see net/connection.py).
     def start(self, now_ms, clean_session=True):
+        self._close()
         client_id, user, password = [packets.to_bytes(s) for s in (self.client_id, self.user, self.pswd)]
         if password is not None and user is None:
             raise ValueError("password: expected a user with it (MQTT 3.1.1, 3.1.2.9)")
@@ -123,14 +124,21 @@ class MQTTClient(simple.MQTTClient):
 
     def connect(self, clean_session=True, timeout=None):
         """Connects, or raises LinkError or MQTTException. Returns session present, 0 or 1."""
-        self._close()
         self.start(_now_ms(), clean_session)
         self._until(lambda: self.connection.state == steps.UP, timeout)
         self.sock = self.connection.socket()
         return int(self.session.session_present)
 
+    # A packet under way is finished first: nothing can follow half of one, and without the goodbye the hub
+    # publishes the will.
     def disconnect(self):
-        self._close(True)
+        try:
+            if self.connection.state == steps.UP:
+                self._until(lambda: not self.session.tx_len, limits.WRITE_MS / 1000)
+        except LinkError:
+            pass
+        finally:
+            self._close(True)
 
     # wait_msg() ends with the answer, too.
     def ping(self):
@@ -147,12 +155,12 @@ class MQTTClient(simple.MQTTClient):
             raise LinkError(errno.ENOMEM, "outbox_full")
         self.flush()
 
-    # Waits until nothing is left in the outbox. As in umqtt.simple, nothing is read where writing will
-    # do, so that a callback may publish with QoS 0; but a ping must be seen to be answered.
+    # Waits until nothing is left in the outbox, or half written. As in umqtt.simple, nothing is read where
+    # writing will do, so that a callback may publish with QoS 0; but a ping must be seen to be answered.
     def flush(self):
         session = self.session
         self._turn(0, 1 if session.is_pinging() else 0)
-        self._until(lambda: not session.outbox.count and not session.in_flight)
+        self._until(lambda: not (session.outbox.count or session.in_flight or session.tx_len))
 
     def subscribe(self, topic, qos=0):
         """Raises MQTTException(128) if the hub refuses. Returns the QoS it grants."""
@@ -229,6 +237,10 @@ class MQTTClient(simple.MQTTClient):
     def _close(self, goodbye=False):
         self.sock = None
         self._pinged = False
+        try:
+            self.connection.express.keep()
+        except (ValueError, MemoryError):
+            pass  # larger than the outbox, or no heap
         self.connection.close(_now_ms(), goodbye)
 
     def _message(self, message):

@@ -3,7 +3,7 @@
 import pytest
 
 from host_tests.fakes import codec
-from host_tests.system.umqtt.runner import acknowledge_five, listen, set_limits
+from host_tests.system.umqtt.runner import acknowledge_five, kinds, listen, set_limits
 
 ORDER = """\
 connected
@@ -30,6 +30,23 @@ class MQTTClient(MQTTClient):
     def __init__(self, *args):
         super().__init__(*args, unacked_max_len=1 << 28)
 """
+# A connection that takes three bytes of a packet, nothing for a turn, and then the rest.
+RELUCTANT = """
+
+class MQTTClient(MQTTClient):
+    def connect(self):
+        super().connect()
+        stream = self.connection._stream
+        write, answers = stream.io_write, []
+
+        def some(buf, at, n):
+            if not answers and n > 2:
+                answers[:] = (None, None, n - 3)
+                return write(buf, at, 3)
+            return write(buf, at, n) if not answers or answers.pop(0) else None
+
+        stream.io_write = some
+"""
 # Stage -> (the error's word, [(payload, DUP)] of what is sent again behind the next CONNACK)
 STAGES = {
     "connack": ("connack_timeout", []),
@@ -40,6 +57,7 @@ STAGES = {
     "pubcomp": ("pubcomp_timeout", []),
     "ping": ("ping_timeout", []),
     "write": ("write_timeout", [(b"x" * 4000, False)]),
+    "write_express": ("write_timeout", [(b"x" * 200, False)]),
 }
 
 
@@ -105,13 +123,33 @@ def test_every_wait_ends_and_the_next_connection_goes_on(device, stage):
                 kinds_of_ack = {codec.PUBREL: codec.PUBCOMP, codec.PUBLISH: 3 + packet.qos}
                 peer.send(codec.ack(kinds_of_ack[packet.kind], packet.packet_id))
 
-    insert = SHORT_WAITS + (UNACKED if stage == "write" else "")
+    insert = SHORT_WAITS + (UNACKED if stage.startswith("write") else "")
     outcome = device.run("timeout", script, stage, insert=insert)
     outcome.assert_good(word)
     later = outcome.peers[1].packets[1:-1]
     sent = [(packet.payload, packet.dup) for packet in later if packet.kind == codec.PUBLISH]
     assert sent == [*again, (b"two", False)]
     assert (later[0].kind == codec.PUBREL) == (stage == "pubcomp")
+
+
+def test_a_packet_under_way_is_finished(device):
+    outcome = device.run("leave", listen, insert=RELUCTANT)
+    outcome.assert_good(*["left to write 0"] * 3)
+    *published, last = outcome.peers[0].packets[1:]
+    assert [packet.payload for packet in published] == [b"0", b"1", b"2", b"3"]
+    assert last.kind == codec.DISCONNECT
+
+
+def test_a_packet_larger_than_the_outbox_is_let_go(device):
+    def script(broker):
+        for _ in range(2):
+            peer = broker.accept()
+            peer.greet()
+            peer.end()
+
+    outcome = device.run("too_large", script)
+    outcome.assert_good("True")
+    assert kinds(outcome.peers[1]) == [codec.CONNECT, codec.PUBLISH, codec.DISCONNECT]
 
 
 def test_a_tls_handshake_without_answer_ends(device, tls_files):

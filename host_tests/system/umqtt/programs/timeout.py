@@ -9,9 +9,9 @@ def ping():
     client.wait_msg()
 
 
-def fill():
+def fill(topic, msg):
     while True:
-        client.publish("bulk", "x" * 4000)
+        client.publish(topic, msg)
 
 
 STEPS = {
@@ -22,7 +22,8 @@ STEPS = {
     "pubrec": lambda: client.publish("count", "one", qos=2),
     "pubcomp": lambda: client.publish("count", "one", qos=2),
     "ping": ping,
-    "write": fill,
+    "write": lambda: fill("bulk", "x" * 4000),
+    "write_express": lambda: fill(b"bulk", b"x" * 200),
 }
 
 client = MQTTClient("device", "127.0.0.1", int(sys.argv[1]))
