@@ -35,13 +35,14 @@ class Express:
     def send(self, topic, payload, qos=0, retain=False):
         n = len(payload)
         session = self._session
-        cost = n + self._cost
-        if cost > session.credit or topic is not self._topic or qos or retain or n > _PAYLOAD_MAX:
+        credit = session.credit - n - self._cost
+        if credit < 0 or topic is not self._topic or qos or retain or n > _PAYLOAD_MAX:
             return self._post(topic, payload, qos, retain)
         buf = self._buf
-        _pack_into(_COPY[n + 15 >> 4], buf, self._payload_at, payload)
-        session.credit -= cost
-        n += self._topic_len
+        payload_at = self._payload_at
+        _pack_into(_COPY[n + 15 >> 4], buf, payload_at, payload)
+        session.credit = credit
+        n += payload_at - (_TOPIC_AT - 2)
         if n < 128:
             at = 3
             buf[4] = n
@@ -81,6 +82,5 @@ class Express:
     def _prepare(self, topic):
         packets.put_u16(self._buf, _TOPIC_AT - 2, len(topic))
         self._payload_at = packets.put(self._buf, _TOPIC_AT, topic, _BUF_LEN)
-        self._topic_len = 2 + len(topic)
         self._cost = self._payload_at + limits.RECORD_COST_LEN
         self._topic = topic
