@@ -154,6 +154,22 @@ def case_nothing_goes_while_paused_or_closed():
     assert node.session.outbox.waiting == 1
 
 
+def case_a_topic_that_is_refused_is_not_made_ready():
+    def refuse(_topic, _payload, _qos, _retain):
+        raise ValueError
+
+    node = _Node()
+    node.express.put = refuse
+    for _ in range(2):
+        try:
+            node.express.send(b"bad/#", b"a")
+            raise AssertionError("was sent")
+        except ValueError:
+            pass
+        node.turn()
+    assert node.stream.writes == []
+
+
 def case_what_the_stream_leaves_comes_first_in_the_next_turn():
     for takes in (0, 1, 10):
         for topic in (_TOPIC, b"other"):

@@ -68,16 +68,17 @@ class Express:
     def _post(self, topic, payload, qos, retain):
         session = self._session
         session.settle()
+        taken = self.put(topic, payload, qos, retain)  # it may refuse the topic
         # What is under way may be our buffer's.
         if not (qos or session.tx_len or topic is self._topic) and len(topic) <= _TOPIC_MAX:
             self._prepare(topic)
-        return self.put(topic, payload, qos, retain)
+        return taken
 
     # The connection is about to end: what was written in part only waits for the next one.
     def keep(self):
         session = self._session
         if session.tx_len and session.tx_buf is self._buf:
-            self.put(self._topic, self._buf[self._payload_at : session.tx_at + session.tx_len])
+            self.put(self._topic, self._buf[self._payload_at : session.tx_at + session.tx_len], 0, False)
 
     def _prepare(self, topic):
         packets.put_u16(self._buf, _TOPIC_AT - 2, len(topic))

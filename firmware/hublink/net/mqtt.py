@@ -82,8 +82,10 @@ class MQTTClient(simple.MQTTClient):
             heap_low or (lambda: False),
         )
         # enqueue(topic, payload, qos=0, retain=False): sends a message (bytes), now or with poll().
-        # False if there is no room for it.
+        # False if there is no room for it. A topic that is the last one's object is not checked again.
         self.enqueue = self.connection.express.send
+        self.connection.express.put = self._put
+        self._checked = None  # bytes of the last topic that MQTT allows
 
     # -- without waiting ---------------------------------------------------------------------
 
@@ -151,7 +153,9 @@ class MQTTClient(simple.MQTTClient):
 
         If it raises LinkError, the message stays in the outbox and goes out after the next connect.
         """
-        if not self.enqueue(_topic(topic, qos), packets.to_bytes(msg), qos, retain):
+        if topic is not self._checked:
+            topic = self._checked = _topic(topic, qos)
+        if not self.enqueue(topic, packets.to_bytes(msg), qos, retain):
             raise LinkError(errno.ENOMEM, "outbox_full")
         self.flush()
 
@@ -183,6 +187,14 @@ class MQTTClient(simple.MQTTClient):
         return self._arrived
 
     # -- behind it ---------------------------------------------------------------------------
+
+    # What enqueue() does not send at once. What MQTT forbids would end each connection, and never leave.
+    def _put(self, topic, payload, qos, retain):
+        if topic is not self._checked or not 0 <= qos <= 2:
+            self._checked = _topic(topic, qos)
+        if topic is not self._checked or isinstance(payload, str):
+            raise ValueError("enqueue %r: expected topic and payload as bytes" % topic)
+        return self.session.outbox.put(topic, payload, qos, retain)
 
     # Is there something to tell the program: a message, or the answer to its ping?
     def _heard(self):
@@ -262,6 +274,8 @@ class MQTTClient(simple.MQTTClient):
 # Bytes of a topic (of a topic filter), if MQTT allows it and the QoS with it.
 def _topic(text, qos, is_filter=False):
     text = packets.to_bytes(text)
+    if not isinstance(text, bytes):
+        text = bytes(text)  # a buffer may change, and the last topic stands ready
     if not (packets.is_filter(text) if is_filter else packets.is_topic(text, 0, len(text))):
         raise ValueError("topic %r: expected UTF-8, wildcards as whole levels of a filter only" % text)
     if not 0 <= qos <= 2:

@@ -128,3 +128,22 @@ def test_22_values_are_checked(way, number):
     assert (outcome.lines, outcome.ending) == (["ValueError"], 0), outcome.errors
     assert all(set(kinds(peer)) <= {codec.CONNECT} for peer in outcome.peers)
     assert not isinstance(outcome.script_error, codec.Violation)
+
+
+def test_enqueue_refuses_what_would_block_the_outbox(device):
+    def script(broker):
+        peer = broker.accept()
+        peer.greet()
+        peer.acknowledge()
+        peer.end()
+
+    outcome = device.run("enqueue", script)
+    outcome.assert_good(*["refused"] * 2 * 12)
+    assert kinds(outcome.peers[0]) == [codec.CONNECT, codec.PUBLISH, codec.DISCONNECT]
+
+
+def test_buffers_may_be_used_again(way):
+    outcome = way.run("buffers", listen)
+    outcome.assert_good()
+    published = [(p.topic, p.payload) for p in outcome.peers[0].packets if p.kind == codec.PUBLISH]
+    assert published == [("topic/0", b"0"), ("topic/1", b"1"), ("topic/2", b"2")]
