@@ -212,14 +212,14 @@ class MQTTClient(simple.MQTTClient):
             raise MQTTException(0x80)
         return self._answer
 
-    # As in umqtt.simple, what follows a message, or CONNACK, waits for the next call.
+    # As in umqtt.simple, what follows a message, or CONNACK, waits for the next call. A callback may have
+    # closed the connection.
     def _turn(self, wait_ms, packets_max=1):
+        if self.connection.state == steps.IDLE:
+            raise LinkError(errno.ENOTCONN, "not_connected")
         if wait_ms and not self.connection.wait(wait_ms):
             time.sleep_ms(limits.POLL_MS)
-        state = self.connection.poll(_now_ms(), int(time.time()), packets_max)
-        if state == steps.IDLE:
-            raise LinkError(errno.ENOTCONN, "not_connected")
-        if state == steps.BROKEN:
+        if self.connection.poll(_now_ms(), int(time.time()), packets_max) == steps.BROKEN:
             self._broken()
 
     # Turns until done() is true; timeout_s of None: the limits of each step are all.

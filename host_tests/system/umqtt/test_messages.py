@@ -1,7 +1,19 @@
 """Deficiencies 8 to 12, 15 and 16 of docs/umqtt.md: messages, and what is due for them."""
 
+import pytest
+
 from host_tests.fakes import codec
 from host_tests.system.umqtt.runner import also_32_bit, kinds
+
+ROBUST = "from hublink.net.robust import MQTTClient\n"
+
+
+def tell_to_stop(broker):
+    """The script of a broker that greets with a message, of which the client makes its last."""
+    peer = broker.accept()
+    peer.packet(codec.CONNECT)
+    peer.send(codec.connack(0, False) + codec.publish("command", b"stop"))
+    peer.end()
 
 
 @also_32_bit
@@ -148,3 +160,17 @@ def test_16_flags_are_told_and_a_will_is_taken_back(way):
         return
     outcome.assert_good("heard b'topic'", "retained 1", "heard b'topic'", "retained 0")
     assert peer.packets[0].will is None
+
+
+@pytest.mark.parametrize("call", ("wait_msg", "check_msg"))
+def test_callback_may_disconnect(way, call):
+    outcome = way.run("stop", tell_to_stop, call)
+    outcome.assert_good("heard b'stop'", "left")
+    assert kinds(outcome.peers[0]) == [codec.CONNECT, codec.DISCONNECT]
+
+
+@pytest.mark.parametrize("call", ("wait_msg", "check_msg"))
+def test_robust_does_not_undo_what_its_callback_did(device, call):
+    outcome = device.run("stop", tell_to_stop, call, insert=ROBUST)
+    outcome.assert_good("heard b'stop'", "left")
+    assert [kinds(peer) for peer in outcome.peers] == [[codec.CONNECT, codec.DISCONNECT]]
