@@ -509,6 +509,7 @@ def test_drop_of_a_device_that_is_not_connected_says_so(desk):
         ({"plan": "free"}, "plan is 'free'; expected one of shared, dedicated, ha."),
         ({"has_events": 0}, "has_events is 0; expected true or false."),
         ({"event_layout": "x"}, "event_layout is 'x'; expected one of severity-first, severity-last."),
+        ({"other_severity": "#"}, "other_severity is '#'; expected a part of an MQTT topic, without"),
         ({"events_prefix": "a/#"}, "events_prefix is 'a/#'; expected an MQTT topic that ends in no slash."),
         ({"refuse_code": 4}, "setting 'refuse_code' is unknown to the scaleway dialect; expected"),
         ({"refusal_code": 0}, "refusal_code is 0; expected a CONNACK code, 1 to 255."),

@@ -10,7 +10,7 @@ import ssl
 import threading
 
 import pytest
-from hublink_desk.hub import Device, Limits
+from hublink_desk.hub import Device, Limits, packets
 
 from host_tests.system.desk_hub_parts import (
     CONNACK_OK,
@@ -410,6 +410,19 @@ def test_log_may_call_the_hub(desk):
     desk.log.also = lambda record: record["what"] == "publish" and cut.put(hub.drop(SENSOR))
     desk.connected(SENSOR).paho.publish("a", b"")
     assert cut.get(timeout=PATIENCE_S) is True
+
+
+def test_error_of_the_hubs_own_is_told_and_ends_the_connection(desk, monkeypatch):
+    hub = desk.start("generic")
+    client = desk.connected("1", desk.pki.sensor)
+    client.subscribe("a")
+    monkeypatch.setattr(packets, "publish", lambda message, packet_id: 1 // 0)
+    hub.publish("a")
+    assert client.lost.get(timeout=PATIENCE_S)
+    bug = desk.log.wait("bug")
+    assert "ZeroDivisionError" in bug["reason"]
+    desk.log.wait("disconnect", client="1")
+    desk.log.records.remove(bug)  # it was made to happen
 
 
 # --- the generic dialect ---

@@ -209,6 +209,9 @@ def test_device_that_is_known_is_not_added(desk, device):
         (lambda hub: hub.push_config(SENSOR), "the scaleway dialect has no configurations; publish to"),
         (lambda hub: hub.publish("a/#"), "topic is 'a/#'; expected an MQTT topic without wildcards."),
         (lambda hub: hub.publish("a", qos=3), "qos is 3; expected 0, 1 or 2."),
+        (lambda hub: hub.raise_event("x", "a/#"), "about is 'a/#'; expected a part of an MQTT topic, "),
+        (lambda hub: hub.raise_event("x", severity="+"), "severity is '+'; expected a part of an MQTT topic"),
+        (lambda hub: hub.raise_event("x", object_type=5), "object_type is 5; expected a part of an MQTT"),
     ],
 )
 def test_order_that_cannot_be_is_one_sentence(desk, order, complaint):

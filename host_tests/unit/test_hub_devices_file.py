@@ -54,6 +54,7 @@ FIRST = 'device 1 ("s")'
 KEYS = "id, name, allow_insecure, allow_multiple_connections, enabled, certificate, publish, subscribe"
 TEMPLATES = "hub.name, hub.id, device.name, device.id"
 TOPIC = "expected an MQTT topic filter"
+PART = "expected a part of an MQTT topic, without wildcards"
 WRONG = {
     "devise = 1": "the file: devise = 1 is unknown; expected device.",
     "device = 1": "the file: device is 1; expected [[device]] tables.",
@@ -62,6 +63,7 @@ WRONG = {
     '[[device]]\nid = "1"': 'device 1 ("1"): name is missing; expected a text.',
     "[[device]]\nid = 1": "device 1: id is 1; expected a text.",
     '[[device]]\nid = ""\nname = "s"': f"{FIRST}: id is ''; expected a text that is not empty.",
+    '[[device]]\nid = "a/#"\nname = "s"': f"{FIRST}: id is 'a/#'; {PART}.",
     ONE + "enabled = 1": f"{FIRST}: enabled is 1; expected true or false.",
     ONE + 'allow_insecure = "no"': f"{FIRST}: allow_insecure is 'no'; expected true or false.",
     ONE + "certificate = true": f"{FIRST}: certificate is True; expected the name of a certificate file.",

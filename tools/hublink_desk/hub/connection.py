@@ -6,6 +6,7 @@ ends at most its own connection; a will is published unless the client said DISC
 """
 
 import asyncio
+import traceback
 
 from . import packets
 from .dialect import Admission, Grant
@@ -149,6 +150,9 @@ class Connection:
             await self._outbox.send_all(self._stream.write)
         except Fault as fault:
             self.end(fault.detail, fault)
+        except Exception:
+            self._log("bug", reason=traceback.format_exc())
+            self.end("an error inside the hub")
 
     async def _refuse(self, admission, claimed):
         self._over(admission.reason, admission.events, code=admission.code, claimed=claimed)

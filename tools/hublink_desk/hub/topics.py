@@ -3,12 +3,20 @@
 Pure functions of strings. This file knows no device, no policy and no connection.
 """
 
+from ..errors import DeskError
+
 _TEXT_MAX_LEN = 65_535  # bytes of UTF-8, MQTT 3.1.1, 4.7.3
 
 
 def is_topic(text):
     """True if a message may be published under `text`."""
     return _is_text(text) and not any(character in text for character in "+#")
+
+
+def check_part(name, value):
+    """Raise DeskError unless a message may be published under topics that have the value in them."""
+    if not isinstance(value, str) or not is_topic(value):
+        raise DeskError(f"{name} is {value!r}; expected a part of an MQTT topic, without wildcards.")
 
 
 def is_filter(text):

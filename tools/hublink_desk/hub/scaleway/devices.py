@@ -98,7 +98,7 @@ class Device:
         enabled: False if it may not connect.
 
     Raises:
-        DeskError: id or name is not a non-empty text.
+        DeskError: id or name is not a non-empty text, or id has wildcards.
     """
 
     id: str
@@ -115,6 +115,7 @@ class Device:
             value = getattr(self, key)
             if not isinstance(value, str) or not value:
                 raise DeskError(f"{key} is {value!r}; expected a text that is not empty.")
+        topics.check_part("id", self.id)  # its events have it in their topics
 
 
 def from_table(table, folder):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ...errors import DeskError
 from ..dialect import Admission, Dialect, Effect, Grant, Identity, Verdict
 from ..packets import SUBSCRIPTION_FAILED
+from ..topics import check_part
 from . import events
 from .devices import from_table
 from .directory import Directory
@@ -151,5 +152,8 @@ class Scaleway(Dialect):
     ):
         if not self._settings.has_events:
             raise DeskError("has_events is false: this hub has no events.")
+        severity = severity or self._feed.severity(what)
+        for name, part in (("about", about), ("object_type", object_type), ("severity", severity)):
+            check_part(name, part)
         more = {"severity": severity, "object_type": object_type, "extra": extra}
         return Effect(self._feed.event(about, what, packet, **more))

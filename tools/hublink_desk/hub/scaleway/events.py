@@ -77,7 +77,7 @@ class EventFeed:
         """
         if not self.is_on:
             return ()
-        severity = severity or self._severity(text)
+        severity = severity or self.severity(text)
         record = {
             "time": self.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             "severity": severity,
@@ -90,7 +90,8 @@ class EventFeed:
         record.update(extra)
         return (Message(self._topic(severity, object_type, object_id), _json(record)),)
 
-    def _severity(self, text):
+    def severity(self, text):
+        """Word for an event of that text."""
         known = (severity for start, severity in _SEVERITIES.items() if text.startswith(start))
         return next(known, self.other_severity)
 

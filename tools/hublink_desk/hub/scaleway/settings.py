@@ -62,6 +62,7 @@ class Settings:
         prefix = self.events_prefix
         if not topics.is_topic(prefix) or prefix.endswith("/"):
             raise DeskError(f"events_prefix is {prefix!r}; expected an MQTT topic that ends in no slash.")
+        topics.check_part("other_severity", self.other_severity)
 
     @property
     def is_shared(self):
