@@ -131,6 +131,7 @@ WRONG_MESSAGES = {
     "large": ((SENSOR, bytes(64 * 1024 + 1)), "payload has 65537 bytes; expected at most 65536."),
     "no-payload": ((SENSOR, 1), "payload is 1; expected bytes or a text."),
     "number": ((SENSOR, "", {"a": 1}), "properties is {'a': 1}; expected texts, or null for a value."),
+    "list": ((SENSOR, "", ["a"]), "properties is ['a']; expected texts, or null for a value."),
     "no-key": ((SENSOR, "", {"": "1"}), "properties is {'': '1'}; expected texts, or null for a value."),
     "large-bag": ((SENSOR, "", {"a": "x" * 65_536}), f"'devices/{SENSOR}/messages/devicebound/%24.mid="),
 }

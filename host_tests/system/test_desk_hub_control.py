@@ -62,16 +62,32 @@ def test_payload_may_be_bytes(cloud):
 
 WRONG = {
     "unknown-verb": ("POST", "/x", b"{}", "verb 'x' is unknown; expected one of devices, add, remove, "),
-    "no-json": ("POST", "/cut", b"{", "Expecting property name"),
+    "no-json": ("POST", "/cut", b"{", "the body is no JSON (Expecting property name"),
+    "no-text": ("POST", "/cut", b"\xff", "the body is no JSON ("),
+    "too-deep": ("POST", "/cut", b"[" * 100_000, "the body is no JSON ("),
+    "no-number": ("POST", "/restart", b'{"down_s":NaN}', "the body is no JSON ("),
+    "half-letter": ("POST", "/cut", b'{"device":"\\ud800"}', "the body is no JSON ("),
     "no-object": ("POST", "/cut", b"[]", "the body is no JSON object; expected the arguments of the verb."),
     "missing-argument": ("POST", "/cut", b"{}", "cut: missing a required argument: 'device'."),
     "unknown-argument": ("POST", "/devices", b'{"x":1}', "devices: got an unexpected keyword argument 'x'."),
-    "wrong-argument": ("POST", "/config", b'{"device":[]}', "unhashable type"),
+    "wrong-argument": ("POST", "/config", b'{"device":[]}', "config: device is []; expected a text."),
+    "wrong-switch": ("POST", "/publish", b'{"topic":"a","retain":1}', "publish: retain is 1; expected true"),
+    "wrong-qos": ("POST", "/publish", b'{"topic":"a","qos":"1"}', "publish: qos is '1'; expected a whole "),
+    "endless-wait": ("POST", "/restart", b'{"down_s":1e300}', "restart: down_s is 1e+300; expected at "),
+    "wrong-event": ("POST", "/event", b'{"what":[]}', "event: what is []; expected a text."),
+    "wrong-list": ("POST", "/add", b'{"device":[5]}', "device is [5]; expected [[device]] tables."),
+    "no-list": ("POST", "/add", b"{}", "device is None; expected [[device]] tables."),
     "wrong-payload": (
         "POST",
         "/config",
         b'{"device":"sensor-1","payload":1}',
         "payload is 1; expected bytes",
+    ),
+    "bytes-in-an-event": (
+        "POST",
+        "/event",
+        b'{"what":"UNKNOWN","payload_base64":"QQ=="}',
+        "payload_base64 = 'QQ==' is unknown; expected description, gateway.",
     ),
     "no-base64": ("POST", "/config", b'{"payload_base64":"%"}', "payload_base64 is not base64."),
     "refused": ("POST", "/cut", b'{"device":"sensor-1"}', "'sensor-1' is not connected."),
@@ -84,6 +100,12 @@ def test_wrong_order_is_one_sentence(cloud, method, path, body, complaint):
     status, answer = ask(cloud.control_port, method, path, body)
     assert status == 400
     assert answer["error"].startswith(complaint)
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1_0", "1" * 5000])
+def test_body_of_no_length_is_one_sentence(cloud, length):
+    status, answer = ask(cloud.control_port, "POST", "/devices", b"", Content_Length=length)
+    assert (status, answer["error"][:19]) == (400, "Content-Length is '")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +189,13 @@ def test_every_verb_does_what_it_says(cloud, pki, tmp_path):
     assert sensor.lost.get(timeout=PATIENCE_S)
     cloud.connected()
     assert cloud.log.wait("ready")["port"] == cloud.hub.port
+
+
+@pytest.mark.parametrize("name", ["nokey", "verb", "self", "identities"])
+def test_event_of_an_unknown_key_is_one_sentence(cloud, name):
+    code, out, problem = ctl(cloud.control_port, "event", "UNKNOWN", "--set", f"{name}=x")
+    assert (code, out) == (1, "")
+    assert problem == f"hublink: {name} = 'x' is unknown; expected description, gateway.\n"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """What the HTTP servers of the desk have in common: they run in threads of their own, and print nothing."""
 
 import contextlib
+import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from .errors import DeskError
 
+LENGTH = re.compile("[0-9]{1,18}")  # of a body, as a header says it
 _READ_LIMIT_S = 10.0
 _POLL_S = 0.05  # how soon the server's thread sees that it shall end
 

@@ -5,14 +5,12 @@ that says so.
 """
 
 import json
-import re
 
-from ..web import WebHandler, WebServer
+from ..web import LENGTH, WebHandler, WebServer
 from . import record
 
 # Event Grid posts at most 1 MB.
 _BODY_MAX_LEN = 1024 * 1024
-_LENGTH = re.compile("[0-9]{1,9}")
 _SHOWN_LEN = 1024  # of a longer one
 _VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 _JSON = {"Content-Type": "application/json"}
@@ -51,7 +49,7 @@ class _Handler(WebHandler):
         length = self.headers.get("Content-Length", "")
         if "Origin" in self.headers:  # a page in a browser can reach loopback, too
             self.reply(403)
-        elif not _LENGTH.fullmatch(length):
+        elif not LENGTH.fullmatch(length):
             self.reply(411)
         elif int(length) > _BODY_MAX_LEN:
             self._hand_on(self.rfile.read1(_SHOWN_LEN), 413)

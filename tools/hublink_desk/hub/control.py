@@ -14,18 +14,21 @@ import json
 from pathlib import Path
 
 from ..errors import DeskError
-from ..web import WebHandler, WebServer
-from . import devices_file
+from ..web import LENGTH, WebHandler, WebServer
+from . import devices_file, tables
 from .hub import DeskHub
 from .server import HOST
+from .settings import KINDS, check_kind
 
 CONTROL_PORT = 8880
 _BODY_MAX_LEN = 8 * 1024 * 1024  # a payload of 4 MiB in base64, and room
+_WAIT_MAX_S = 50.0  # of an order; who gave it waits for little longer
 
 
-def _add(hub, device, folder="."):
+def _add(hub, device=None, folder="."):
     """Add devices: a list of tables as in the devices file, whose file names start from `folder`."""
-    hub.add_devices(devices_file.devices(device, Path(folder), hub.dialect))
+    found = devices_file.tables_in({"device": device})
+    hub.add_devices(devices_file.devices(found, Path(folder), hub.dialect))
 
 
 def _cut(hub, device):
@@ -82,7 +85,7 @@ class _Handler(WebHandler):
         try:
             self._check_sender()
             status, answer = 200, {"result": order()}
-        except (DeskError, RuntimeError, TypeError, ValueError) as error:
+        except (DeskError, RuntimeError, ValueError) as error:
             status, answer = 400, {"error": getattr(error, "message", str(error))}
         self.reply(status, json.dumps(answer).encode() + b"\n", {"Content-Type": "application/json"})
 
@@ -96,23 +99,51 @@ class _Handler(WebHandler):
         name = self.path.strip("/")
         if name not in _VERBS:
             raise DeskError(f"verb {name!r} is unknown; expected one of {', '.join(_VERBS)}.")
-        arguments, verb = self._arguments(), _VERBS[name]
-        try:
-            inspect.signature(verb).bind(self.hub, **arguments)
-        except TypeError as error:
-            raise DeskError(f"{name}: {error}.") from error
+        verb, arguments = _VERBS[name], _parsed(self._body())
+        signature = inspect.signature(verb)
+        if "payload" in signature.parameters and "payload_base64" in arguments:
+            arguments["payload"] = _decoded(arguments.pop("payload_base64"))
+        tables.within(name, lambda: _check(signature, arguments))
         return verb(self.hub, **arguments)
 
-    def _arguments(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _BODY_MAX_LEN:
+    def _body(self):
+        length = self.headers.get("Content-Length") or "0"
+        if not LENGTH.fullmatch(length):
+            raise DeskError(f"Content-Length is {length[:20]!r}; expected a number.")
+        if int(length) > _BODY_MAX_LEN:
             raise DeskError(f"the body has {length} bytes; expected at most {_BODY_MAX_LEN}.")
-        arguments = json.loads(self.rfile.read(length) or b"{}")
-        if not isinstance(arguments, dict):
-            raise DeskError("the body is no JSON object; expected the arguments of the verb.")
-        if "payload_base64" in arguments:
-            arguments["payload"] = _decoded(arguments.pop("payload_base64"))
-        return arguments
+        return self.rfile.read(int(length))
+
+
+def _parsed(body):
+    """The arguments in the body of an order."""
+    try:
+        arguments = json.loads(body or b"{}")
+        # Python takes half a character and infinity for JSON, but cannot give them back.
+        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise DeskError(f"the body is no JSON ({error}).") from error
+    if not isinstance(arguments, dict):
+        raise DeskError("the body is no JSON object; expected the arguments of the verb.")
+    return arguments
+
+
+def _check(signature, arguments):
+    """Raise DeskError unless a verb takes these arguments, by their names and their kinds.
+
+    The kind of one is that of its default; without a default it is a text. What has another default the verb
+    checks itself.
+    """
+    try:
+        signature.bind(None, **arguments)
+    except TypeError as error:
+        raise DeskError(f"{error}.") from error
+    for name, parameter in signature.parameters.items():
+        kind = str if parameter.default is parameter.empty else type(parameter.default)
+        if name in arguments and kind in KINDS:
+            check_kind(name, arguments[name], kind)
+            if kind is float and arguments[name] > _WAIT_MAX_S:
+                raise DeskError(f"{name} is {arguments[name]!r}; expected at most {_WAIT_MAX_S:g} seconds.")
 
 
 def _decoded(text):

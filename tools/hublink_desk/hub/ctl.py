@@ -27,7 +27,7 @@ class _Hub:
     def __init__(self, port):
         self._port = port
 
-    def order(self, verb, **arguments):
+    def order(self, verb, /, **arguments):
         """The result of an order. Raises DeskError: the hub refused it, or there is none."""
         connection = http.client.HTTPConnection(HOST, self._port, timeout=_LIMIT_S)
         try:

@@ -40,10 +40,11 @@ def read_tables(path):
         raise DeskError(f"cannot be read ({error.strerror}); expected a devices file.") from error
     except ValueError as error:
         raise DeskError(f"is not TOML: {error}.") from error
-    return tables.within("the file", lambda: _device_tables(document))
+    return tables.within("the file", lambda: tables_in(document))
 
 
-def _device_tables(document):
+def tables_in(document):
+    """The [[device]] tables of a document, a dict that should have nothing else. Raises DeskError."""
     tables.check(document, _KINDS)
     found = document.get("device", [])
     if not all(isinstance(table, dict) for table in found):

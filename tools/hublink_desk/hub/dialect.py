@@ -228,7 +228,7 @@ class Dialect:
         """
         self._lacks("methods; publish to a topic of the device instead")
 
-    def raise_event(self, what, about, identities, **details):
+    def raise_event(self, what, about, identities, /, **details):
         """Something happened to a device, or so the operator says. Returns Effect."""
         self._lacks("events")
 

@@ -244,7 +244,7 @@ class DeskHub(Server):
         message = Message(topic, _bytes(payload), qos, bool(retain))
         self._in_loop(lambda: self._exchange.route(message))
 
-    def raise_event(self, what, about="unknown", **details):
+    def raise_event(self, /, what, about="unknown", **details):
         """Publish an event as if it had happened.
 
         Args:

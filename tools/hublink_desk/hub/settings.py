@@ -7,7 +7,7 @@ from ..errors import DeskError
 from .packets import REFUSALS
 
 _WORDS = {"true": True, "false": False}
-_EXPECTED = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def make(dialect, given):
@@ -21,9 +21,7 @@ def make(dialect, given):
         DeskError: a name is unknown, or a value is of another type or not allowed.
     """
     for name, value in given.items():
-        kind = _kind(dialect, name)
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise DeskError(f"{name} is {value!r}; expected {_EXPECTED[kind]}.")
+        check_kind(name, value, _kind(dialect, name))
     return dialect.Settings(**given)
 
 
@@ -33,7 +31,7 @@ def parsed(dialect, name, text):
     try:
         return _WORDS[text] if kind is bool else kind(text)
     except (KeyError, ValueError) as error:
-        raise DeskError(f"{name} is {text!r}; expected {_EXPECTED[kind]}.") from error
+        raise DeskError(f"{name} is {text!r}; expected {KINDS[kind]}.") from error
 
 
 def described(dialect):
@@ -54,6 +52,12 @@ def _kind(dialect, name):
         known = f"one of {', '.join(defaults)}" if defaults else "none"
         raise DeskError(f"setting {name!r} is unknown to the {dialect.name} dialect; expected {known}.")
     return type(defaults[name])
+
+
+def check_kind(name, value, kind):
+    """Raise DeskError unless a value is of a kind, one of KINDS."""
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise DeskError(f"{name} is {value!r}; expected {KINDS[kind]}.")
 
 
 def check_words(settings, words):

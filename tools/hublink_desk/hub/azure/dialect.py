@@ -85,7 +85,7 @@ class Azure(Endpoint):
         rid, answer = self.calls.open(device)
         return Message(_checked(topics.method(method, rid)), payload, to=device), answer
 
-    def raise_event(self, what, about, identities, **details):
+    def raise_event(self, what, about, identities, /, **details):
         return Effect((self.lifecycle.event(what, about, details),))
 
 
@@ -108,8 +108,10 @@ def _cut(entry, reason):
 
 
 def _check_properties(properties):
-    texts = [*properties, *(value for value in properties.values() if value is not None)]
-    if not all(isinstance(text, str) for text in texts) or "" in properties:
+    is_bag = isinstance(properties, dict) and all(
+        isinstance(key, str) and key and isinstance(value, str | None) for key, value in properties.items()
+    )
+    if not is_bag:
         raise DeskError(f"properties is {properties!r}; expected texts, or null for a value.")
 
 

@@ -1,6 +1,7 @@
 """The dialects `clearblade` and `omnicore`: the bridge, and what an operator does at the registry's side."""
 
 from ...errors import DeskError
+from .. import tables
 from ..dialect import Effect, check_len
 from ..packets import Message
 from . import errors
@@ -10,6 +11,7 @@ from .settings import ClearBladeSettings, OmniCoreSettings
 
 _QOS = 1
 _REGISTRY = "registry"  # the one key of the rate of commands
+_DETAILS = {"description": (str, "a text"), "gateway": (str, "the ID of a gateway")}  # of an event
 
 
 class IotCore(Bridge):
@@ -62,7 +64,9 @@ class IotCore(Bridge):
         entry.config, entry.config_version = payload, entry.config_version + 1
         return Message(self.topics.of(device, "config"), payload, _QOS)
 
-    def raise_event(self, what, about, identities, *, description="raised by the operator", gateway=None):
+    def raise_event(self, what, about, identities, /, **details):
+        tables.check(details, _DETAILS)
+        description, gateway = details.get("description", "raised by the operator"), details.get("gateway")
         effects = [
             self._released(identity, about, description)
             if what == errors.DETACHED

@@ -148,7 +148,7 @@ class Scaleway(Dialect):
         }
 
     def raise_event(
-        self, what, about, identities, *, severity=None, object_type="device", packet=None, **extra
+        self, what, about, identities, /, *, severity=None, object_type="device", packet=None, **extra
     ):
         if not self._settings.has_events:
             raise DeskError("has_events is false: this hub has no events.")
