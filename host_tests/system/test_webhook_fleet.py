@@ -109,6 +109,7 @@ def hublink_webhook(*arguments, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        errors="surrogateescape",
         env=ENVIRONMENT,
         **options,
     )
@@ -166,12 +167,39 @@ def test_log_of_a_hub_is_posted_as_it_comes(pki, tmp_path):
         assert hub.ended() == (0, "")
 
 
-@pytest.mark.parametrize("text", ["x\n", "[]\n", '{"what":"event"}\n', '{"what":"event","payload":"["}\n'])
+def logged(event):
+    return json.dumps({"what": "event", "payload": json.dumps(event)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "\udcff",  # a byte that is no text
+        "[" * 100_000,
+        "[]",
+        '{"what":"event"}',
+        '{"what":"event","payload":"["}',
+        logged("eventType"),
+        logged({**EVENT, "eventType": 1}),
+        logged({**EVENT, "subject": None}),
+        logged({**EVENT, "data": []}),
+        logged({"eventType": "Microsoft.Devices.DeviceConnected"}),
+    ],
+)
 def test_input_that_is_no_log_is_one_sentence(text):
     with Endpoint() as endpoint:
-        code, out, problem = ended(hublink_webhook(endpoint.url), '{"what":"ready"}\n' + text)
+        options = ["--trailing-commas", 1, "--kind", "DeviceConnected"]
+        code, out, problem = ended(hublink_webhook(endpoint.url, *options), '{"what":"ready"}\n' + text)
     assert (code, out) == (1, "webhook: the handshake is done\n")
     assert problem == "hublink: line 2 of the input is no record of `hublink hub --json`.\n"
+
+
+def test_byte_that_is_no_text_stops_nothing():
+    with Endpoint() as endpoint:
+        code, _, problem = ended(hublink_webhook(endpoint.url), logged(EVENT)[:-1] + ',"x":"\udcff"}')
+    assert (code, problem) == (0, "")
+    assert received(endpoint) == [EVENT]
 
 
 def test_help_has_an_example():

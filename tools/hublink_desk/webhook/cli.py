@@ -55,7 +55,7 @@ def command(url, fleet, events, seed, ca, retry_s, **options):
             made_up = Fleet(fleet, Random(seed))
             webhook.post(*(made_up.event() for _ in range(events)))
         else:
-            _read(click.get_text_stream("stdin"), webhook)
+            _read(click.get_text_stream("stdin", errors="replace"), webhook)
         webhook.drain()
     counts = webhook.counts
     click.echo(f"webhook: {_events(counts['delivered'])} delivered, {counts['lost']} given up")
@@ -65,7 +65,7 @@ def _read(lines, webhook):
     for number, line in enumerate(lines, 1):
         try:
             webhook.log(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DeskError(f"line {number} of the input is no record of `hublink hub --json`.") from error
 
 

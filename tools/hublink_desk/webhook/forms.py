@@ -8,9 +8,17 @@ import json
 SCHEMAS = ("eventgrid", "cloudevents")
 _CLOUD_NAMES = {"topic": "source", "eventType": "type", "eventTime": "time"}
 _CLOUD_LACKS = ("dataVersion", "metadataVersion")
+_KINDS = {"subject": str, "eventType": str, "data": dict}  # what is looked at on the way
 _JSON = "application/json; charset=utf-8"
 _CLOUD = "application/cloudevents+json; charset=utf-8"
 _CLOUD_BATCH = "application/cloudevents-batch+json; charset=utf-8"
+
+
+def check(event):
+    """Raise KeyError or TypeError unless it is an event."""
+    for key, kind in _KINDS.items():
+        if not isinstance(event[key], kind):
+            raise TypeError(f"{key} is {event[key]!r}")
 
 
 def text(event, schema, has_trailing_comma=False):

@@ -120,9 +120,14 @@ class Webhook(contextlib.AbstractContextManager):
         self._thread.join()
 
     def log(self, record):
-        """Take the lifecycle event out of a record of a hub's log, if it is one; for `DeskHub(log=...)`."""
+        """Take the lifecycle event out of a record of a hub's log, if it is one; for `DeskHub(log=...)`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no record.
+        """
         event = json.loads(record["payload"]) if record["what"] == "event" else {}
         if "eventType" in event:
+            forms.check(event)
             self.post(event)
 
     def post(self, *events):
