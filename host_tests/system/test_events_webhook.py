@@ -277,12 +277,21 @@ def test_people_read_a_line_for_each():
         assert following.line().startswith(expected)
 
 
+def test_address_may_be_of_the_other_kind():
+    with Following("--webhook", 0, "--bind", "::1") as following:
+        url = following.said(r"listens on (http://\[::1\]:\d+/)")[1]
+        with Webhook(url) as webhook:
+            webhook.post(EVENT)
+            assert following.record()["raw"] == EVENT
+
+
 def test_port_in_use_is_one_sentence():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = hublink("events", "--webhook", port)
     assert done.code == 1
     assert done.err.startswith(f"hublink: port {port} on 127.0.0.1 cannot be listened on: ")
+    assert done.err.endswith("  hint: choose another port; 0 is a free one\n")
 
 
 @pytest.mark.parametrize(
@@ -292,6 +301,9 @@ def test_port_in_use_is_one_sentence():
         (["--webhook", "x"], "Invalid value for '--webhook'"),
         (["--webhook", 0, "--severity", "bad"], "'bad' is not one of 'debug', 'info', 'warning', 'error'"),
         (["--webhook", 0, "--bind", "x.invalid"], "port 0 on x.invalid cannot be listened on: "),
+        (["--webhook", 0, "--bind", "x" * 70 + "é"], "é cannot be listened on: "),
+        (["--webhook", 0, "--bind", "192.0.2.1"], "  hint: name an address of this machine\n"),
+        (["--webhook", 0, "--bind", "192.0.2.1", "--state", "/no/such"], "hublink: Cannot write into /no: "),
     ],
 )
 def test_wrong_arguments_are_one_sentence(arguments, complaint):

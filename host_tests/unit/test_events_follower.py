@@ -1,6 +1,7 @@
 """`events.follower`: each event is shown once, over a restart too; nothing is noted that was not shown."""
 
 import json
+import shutil
 import threading
 from collections import Counter
 
@@ -75,20 +76,21 @@ def test_what_was_known_is_known_after_a_restart(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["state"]
 
 
-def test_nothing_new_writes_nothing(tmp_path):
+def test_it_is_written_at_once_and_then_when_there_is_something_new(tmp_path):
     path = tmp_path / "state"
-    follow(path=path)
-    assert not path.exists()
-    follow([A], path=path)
-    path.unlink()
-    follow([], path=path)
-    assert not path.exists()
+    for batch in ([], [A]):
+        follower = Follower(None, None, path)
+        path.unlink()
+        run(follower, batch)
+        assert not path.exists()
+        follow([A], path=path)
 
 
 def test_it_is_written_while_it_runs_without_a_pause(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SAVE_S", 0.0)
     path, written = tmp_path / "state", []
     follower = Follower(lambda record: True, lambda *_: written.append(path.exists()), path)
+    path.unlink()  # what was written at once
     for each in (A, B):  # both are there before it runs
         follower._inbox.put(module._Batch([each], threading.Event()))
     follower.end()
@@ -100,6 +102,7 @@ def test_it_is_written_when_nothing_more_comes(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SAVE_S", 0.01)
     path = tmp_path / "state"
     follower = Follower(lambda record: True, lambda *_: None, path)
+    path.unlink()  # what was written at once
 
     def hand_in():
         follower.take([A])
@@ -143,6 +146,11 @@ def test_file_that_is_something_else_is_one_sentence(tmp_path, text):
 def test_file_that_cannot_be_read_or_written_is_one_sentence(tmp_path):
     with pytest.raises(DeskError, match="cannot be read"):
         Follower(None, None, tmp_path)
-    follower = Follower(lambda record: True, lambda *_: None, tmp_path / "none" / "state")
+    path = tmp_path / "folder" / "state"
+    with pytest.raises(DeskError, match="Cannot write into"):  # before anything comes
+        Follower(None, None, path)
+    path.parent.mkdir()
+    follower = Follower(lambda record: True, lambda *_: None, path)
+    shutil.rmtree(path.parent)
     with pytest.raises(DeskError, match="Cannot write into"):
         run(follower, [A])

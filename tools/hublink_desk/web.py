@@ -1,7 +1,9 @@
 """What the HTTP servers of the desk have in common: they run in threads of their own, and print nothing."""
 
 import contextlib
+import errno
 import re
+import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,7 @@ class WebServer(contextlib.AbstractContextManager):
     """A server that listens at once, and for the length of a `with` block.
 
     Args:
-        host, port: where; port 0 is a free one.
+        host, port: where, an address or a name; port 0 is a free one.
         handler: subclass of WebHandler.
 
     Attributes:
@@ -30,9 +32,11 @@ class WebServer(contextlib.AbstractContextManager):
     def __init__(self, host, port, handler):
         try:
             self._server = _Server((host, port), handler)
-        except OSError as error:
-            problem = f"port {port} on {host} cannot be listened on: {error.strerror}."
-            raise DeskError(problem, "choose another port; 0 is a free one") from error
+        except (OSError, TypeError) as error:  # TypeError: of a name that no host can have
+            problem = f"port {port} on {host} cannot be listened on: {getattr(error, 'strerror', error)}."
+            is_address = getattr(error, "errno", None) not in (errno.EADDRINUSE, errno.EACCES)
+            hint = "name an address of this machine" if is_address else "choose another port; 0 is a free one"
+            raise DeskError(problem, hint) from error
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="web")
         self._thread.start()
@@ -63,6 +67,11 @@ class WebHandler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True  # one that waits for something that is stopping holds nobody up
     block_on_close = False
+
+    def __init__(self, address, handler):
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, handler)
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], OSError):  # as when the other side has gone

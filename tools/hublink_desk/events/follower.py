@@ -38,7 +38,7 @@ class Follower:
         counts: Counter of records, by COUNTED; each is one of the first three.
 
     Raises:
-        DeskError: the file is there, but cannot be used.
+        DeskError: the file cannot be used.
     """
 
     def __init__(self, wants, show, path=None):
@@ -46,7 +46,9 @@ class Follower:
         self.order, self.counts = _load(path), Counter()
         self._inbox = queue.SimpleQueue()  # whose `put` a signal handler may call
         self._has_ended = False
-        self._save_at = None  # seconds that only grow; None: there is nothing to write
+        # Seconds that only grow; None: there is nothing to write. Whether it can be written shows at once.
+        self._save_at = None if path is None else 0.0
+        self._save()
 
     def take(self, records):
         """Show them, in the thread that runs. Returns when they are, True, or when all has ended, False."""

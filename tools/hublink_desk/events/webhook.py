@@ -20,7 +20,7 @@ class WebhookSource(WebServer):
     """Listens for the length of a `with` block.
 
     Args:
-        host, port: where; port 0 is a free one.
+        host, port: where, an address or a name; port 0 is a free one.
         take: called with a list of Records, in a thread of its own; returns True when they were taken.
         say: called with a sentence about the webhook.
 
@@ -30,7 +30,8 @@ class WebhookSource(WebServer):
 
     def __init__(self, host, port, take, say):
         super().__init__(host, port, type("Handler", (_Handler,), {"take": staticmethod(take)}))
-        say(f"listens on http://{host}:{self.port}/")
+        place = f"[{host}]" if ":" in host else host
+        say(f"listens on http://{place}:{self.port}/")
 
 
 class _Handler(WebHandler):
