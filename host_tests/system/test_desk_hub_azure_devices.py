@@ -86,7 +86,11 @@ WRONG_ORDERS = {
     "rotate": (lambda hub: hub.rotate("x"), "device 'x' is not in the registry."),
     "rotate-ca": (
         lambda hub: hub.rotate(SENSOR),
-        "device 'sensor-1' has no key to make up: its auth is 'ca'.",
+        "device 'sensor-1' has no key to rotate: its auth is 'ca'.",
+    ),
+    "rotate-ca-to-a-file": (
+        lambda hub: hub.rotate(SENSOR, "x.pem"),
+        "device 'sensor-1' has no key to rotate: its auth is 'ca'.",
     ),
     "rotate-nothing": (lambda hub: hub.rotate(PINNED), "device 'sensor-2' has no key to make up"),
     "rotate-text": (lambda hub: hub.rotate(TOKEN, "%"), "key is '%'; expected base64."),

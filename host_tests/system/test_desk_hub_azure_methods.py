@@ -94,6 +94,10 @@ def test_answer_that_is_no_json_is_one_sentence(desk):
             "",
             "'stop' is not called: 'sensor-3' is not subscribed to $iothub/methods/POST/stop/?$rid=1.",
         ),
+        (SENSOR, "on", "payload is b'on'; expected JSON."),
+        (SENSOR, b"\xff", "payload is b'\\xff'; expected JSON."),
+        (SENSOR, "NaN", "payload is b'NaN'; expected JSON."),
+        (SENSOR, "[" * 100_000, f"payload is b'{'[' * 80}'; expected JSON."),
         (SENSOR, bytes(128 * 1024 + 1), "payload has 131073 bytes; expected at most 131072."),
     ],
 )

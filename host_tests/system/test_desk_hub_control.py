@@ -73,6 +73,7 @@ WRONG = {
     "wrong-argument": ("POST", "/config", b'{"device":[]}', "config: device is []; expected a text."),
     "wrong-switch": ("POST", "/publish", b'{"topic":"a","retain":1}', "publish: retain is 1; expected true"),
     "wrong-qos": ("POST", "/publish", b'{"topic":"a","qos":"1"}', "publish: qos is '1'; expected a whole "),
+    "negative-wait": ("POST", "/restart", b'{"down_s":-1}', "restart: down_s is -1; expected a number, 0 or"),
     "endless-wait": ("POST", "/restart", b'{"down_s":1e300}', "restart: down_s is 1e+300; expected at "),
     "wrong-event": ("POST", "/event", b'{"what":[]}', "event: what is []; expected a text."),
     "wrong-list": ("POST", "/add", b'{"device":[5]}', "device is [5]; expected [[device]] tables."),
@@ -256,9 +257,13 @@ def test_hub_as_a_process_takes_orders(pki, tmp_path):
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ("idle_s=soon", "idle_s is 'soon'; expected a number."),
+        ("idle_s=soon", "idle_s is 'soon'; expected a number, 0 or more."),
         ("is_ping_activity=yes", "is_ping_activity is 'yes'; expected true or false."),
-        ("attached_max=1.5", "attached_max is '1.5'; expected a whole number."),
+        ("idle_s=-3", "idle_s is -3.0; expected a number, 0 or more."),
+        ("skew_s=nan", "skew_s is nan; expected a number, 0 or more."),
+        ("skew_s=1e999", "skew_s is inf; expected a number, 0 or more."),
+        ("attached_max=-1", "attached_max is -1; expected a whole number, 0 or more."),
+        ("attached_max=1.5", "attached_max is '1.5'; expected a whole number, 0 or more."),
         ("plan=shared", "setting 'plan' is unknown to the clearblade dialect; expected one of registry, "),
         ("will=maybe", "will is 'maybe'; expected one of ignore, refuse."),
     ],

@@ -22,7 +22,7 @@ from host_tests.verbs import hublink
 
 MONITOR, SENSOR, GATEWAY, LAMP = "monitor", "sensor-1", "gateway-1", "lamp-1"
 ID = {name: device_id(name) for name in (MONITOR, SENSOR)}
-HOST = r"127\.0\.0\.1: "
+HOST = r"127\.0\.0\.1:\d+: "
 
 
 class Fleet:

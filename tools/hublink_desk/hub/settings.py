@@ -1,13 +1,19 @@
 """Settings of a dialect, a dataclass of its own: made from what was given, checked, described."""
 
 import inspect
+import math
 from dataclasses import fields, is_dataclass
 
 from ..errors import DeskError
 from .packets import REFUSALS
 
 _WORDS = {"true": True, "false": False}
-KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+KINDS = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number, 0 or more",
+    float: "a number, 0 or more",
+}
 
 
 def make(dialect, given):
@@ -56,7 +62,8 @@ def _kind(dialect, name):
 
 def check_kind(name, value, kind):
     """Raise DeskError unless a value is of a kind, one of KINDS."""
-    if type(value) is not kind and not (kind is float and type(value) is int):
+    is_kind = type(value) is kind or (kind is float and type(value) is int)
+    if not is_kind or (kind in (int, float) and not 0 <= value < math.inf):
         raise DeskError(f"{name} is {value!r}; expected {KINDS[kind]}.")
 
 

@@ -1,5 +1,6 @@
 """The `azure` dialect: the device endpoint, and what an operator does at the service's side."""
 
+import json
 import uuid
 from dataclasses import replace
 
@@ -41,7 +42,9 @@ class Azure(Endpoint):
     def rotate(self, device, new, folder):
         entry = self.registry.entry(device)
         auth = entry.device.auth
-        if auth == "ca" or (auth == "thumbprint" and not new):
+        if auth == "ca":
+            raise DeskError(f"device {device!r} has no key to rotate: its auth is 'ca'.")
+        if auth == "thumbprint" and not new:
             raise DeskError(f"device {device!r} has no key to make up: its auth is {auth!r}.")
         entry.proofs = (proof(auth, new, folder), entry.proofs[0])
         session, ended = entry.session, ()
@@ -82,6 +85,8 @@ class Azure(Endpoint):
         check_len(payload, self.settings.method_max_len)
         if not isinstance(method, str) or not method:
             raise DeskError(f"method is {method!r}; expected a name.")
+        if payload:
+            _check_json(payload)
         rid, answer = self.calls.open(device)
         return Message(_checked(topics.method(method, rid)), payload, to=device), answer
 
@@ -113,6 +118,13 @@ def _check_properties(properties):
     )
     if not is_bag:
         raise DeskError(f"properties is {properties!r}; expected texts, or null for a value.")
+
+
+def _check_json(payload):
+    try:
+        twin.encoded(json.loads(payload))
+    except (ValueError, RecursionError) as error:
+        raise DeskError(f"payload is {payload[:80]!r}; expected JSON.") from error
 
 
 def _checked(topic):
