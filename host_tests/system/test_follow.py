@@ -80,16 +80,16 @@ def test_comes_back_after_the_broker_and_says_everything_once(workshop, mosquitt
     one = follower(workshop, mosquitto.port)
     with listen(one) as messages:
         connect(one, messages)
-        assert (one.problem, one.said) == (None, ["localhost: connected"])
+        assert (one.problem, one.said) == (None, [f"localhost:{mosquitto.port}: connected"])
         mosquitto.stop()
         assert not any(next(messages) for _ in range(50)), "tries in vain"
         assert one.problem == "no connection: Connection refused"
         mosquitto.start()
         connect(one, messages)
     assert one.said[1:] == [
-        "localhost: connection lost: the connection was lost",
-        "localhost: no connection: Connection refused",
-        "localhost: connected",
+        f"{one.hub}: connection lost: the connection was lost",
+        f"{one.hub}: no connection: Connection refused",
+        f"{one.hub}: connected",
     ]
     assert (one.problem, one.connected_count) == (None, 2)
 
@@ -161,7 +161,7 @@ def failure(one):
 def test_wants_nothing_of_a_hub_that_is_not_verified(workshop, hub, desk):
     impostor = hub(identity=workshop.foreign.issue("hub", kind="hub", hosts=["localhost"]))
     said = failure(follower(workshop, impostor.port))
-    assert said.startswith("localhost: no connection: certificate verify failed: ")
+    assert said.startswith(f"localhost:{impostor.port}: no connection: certificate verify failed: ")
     desk.log.wait("refuse")
     assert not desk.log.has("connect")
 
@@ -173,7 +173,7 @@ def test_wants_nothing_of_another_host(workshop, hub):
 
 def test_says_that_its_certificate_is_refused(workshop, mosquitto):
     one = follower(workshop, mosquitto.port, identity=workshop.foreign.issue(NAME))
-    assert failure(one) == "localhost: no connection: tlsv1 alert unknown ca"
+    assert failure(one) == f"{one.hub}: no connection: tlsv1 alert unknown ca"
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_says_what_the_hub_refuses(workshop, hub, devices, reason):
     hub = hub("scaleway", devices=devices)
     settings = {"type": "scaleway", "device_id": device_id(NAME)}
     one = follower(workshop, hub.port, qos=1, hub=settings)
-    assert failure(one) == f"localhost: {reason}"
+    assert failure(one) == f"{one.hub}: {reason}"
 
 
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path):

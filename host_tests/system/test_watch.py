@@ -95,8 +95,8 @@ def test_a_broker_that_restarts_is_listened_to_again_and_nothing_counts_as_lost(
         counted(watching, 1, again["data"] + 5)
         fleet = watching.end()
     said = watching.problems.items()
-    assert said[0] == said[-1] == "watch: 127.0.0.1: connected"
-    assert said[1].startswith("watch: 127.0.0.1: connection lost: ")
+    assert said[0] == said[-1] == f"watch: 127.0.0.1:{mosquitto.port}: connected"
+    assert said[1].startswith(f"watch: 127.0.0.1:{mosquitto.port}: connection lost: ")
     assert (fleet[NAME]["is_online"], fleet[NAME]["lost"]) == (True, 0)
     with Watching("--replay", record, "--speed", 0, "--json") as again:
         assert again.last() == fleet
@@ -168,7 +168,7 @@ def test_a_hub_without_retained_messages_its_events_and_its_restart(scaleway, wo
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_people_read_a_line_for_each_change_until_a_signal(generic, node, number):
+def test_people_read_a_line_for_each_change_until_a_signal(generic, node, mosquitto, number):
     with Watching("--config", generic(MONITOR)) as watching:
         watching.lines.next(lambda line: line.endswith(" hub: listening"))
         node.start()
@@ -176,7 +176,7 @@ def test_people_read_a_line_for_each_change_until_a_signal(generic, node, number
         watching.lines.next(lambda line: re.search(rf" {NAME}: counted 3 \(boot 1, seq \d+\)$", line))
         watching.process.send_signal(number)
         assert watching.process.wait(STEP_S) == 0
-    assert watching.problems.items() == ["watch: 127.0.0.1: connected"]
+    assert watching.problems.items() == [f"watch: 127.0.0.1:{mosquitto.port}: connected"]
 
 
 def test_a_terminal_gets_a_table_that_says_when_nothing_is_heard(generic, node, mosquitto):

@@ -127,7 +127,7 @@ class Follower:
         self.problem = problem
         text = problem or "connected"
         if text != self._said:
-            self._say(f"{self._settings['hub']['host']}: {text}")
+            self._say(f"{self.hub}: {text}")
         self._said = text
 
 
