@@ -192,6 +192,13 @@ def test_every_verb_does_what_it_says(cloud, pki, tmp_path):
     assert cloud.log.wait("ready")["port"] == cloud.hub.port
 
 
+def test_what_a_terminal_would_obey_is_escaped(cloud):
+    cloud.connected().publish(cloud.topic(SENSOR, "state"), b"a\x1b[2J\nb", qos=1)
+    code, out, _ = ctl(cloud.control_port, "devices")
+    assert code == 0
+    assert r"states [a\x1b[2J\nb]" in out
+
+
 @pytest.mark.parametrize("name", ["nokey", "verb", "self", "identities"])
 def test_event_of_an_unknown_key_is_one_sentence(cloud, name):
     code, out, problem = ctl(cloud.control_port, "event", "UNKNOWN", "--set", f"{name}=x")

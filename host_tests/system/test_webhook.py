@@ -4,6 +4,7 @@ import json
 import queue
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hublink_desk.errors import DeskError
@@ -130,6 +131,22 @@ def test_nobody_there_is_one_sentence(schema):
         port = taken.getsockname()[1]
     with pytest.raises(DeskError, match=r"the webhook cannot be reached \(Connection refused\)\."):
         enter(Webhook(f"http://127.0.0.1:{port}", Rules(schema)))
+
+
+def test_what_a_terminal_would_obey_is_escaped():
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+
+        def answer():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(10_000)
+                peer.sendall(b"a\x1b[2J\n")
+
+        answered = pool.submit(answer)
+        with pytest.raises(DeskError) as error:
+            enter(Webhook(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        answered.result(PATIENCE_S)
+    assert r"(a\x1b[2J\n)" in error.value.message
 
 
 # --- TLS ---

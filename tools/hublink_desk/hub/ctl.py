@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import DeskError
+from ..text import printable
 from . import devices_file, tables
 from .control import CONTROL_PORT
 from .server import HOST
@@ -70,7 +71,8 @@ def devices(hub, is_json):
         click.echo(json.dumps(known, indent=2))
         return
     for device, about in known.items():
-        click.echo(f"{device}: {', '.join(f'{key} {_plain(value)}' for key, value in about.items())}")
+        told = ", ".join(f"{key} {_plain(value)}" for key, value in about.items())
+        click.echo(printable(f"{device}: {told}"))
 
 
 @command.command()

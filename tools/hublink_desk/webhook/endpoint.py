@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import DeskError
+from ..text import printable
 from ..web import WebHandler, WebServer
 
 _HOST = "127.0.0.1"
@@ -61,9 +62,8 @@ class Endpoint:
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: of the host's name
-            raise Unreachable(
-                getattr(error, "strerror", None) or str(error) or type(error).__name__
-            ) from error
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Unreachable(printable(reason)) from error
         finally:
             connection.close()
 
