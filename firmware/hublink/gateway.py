@@ -90,8 +90,11 @@ class Gateway:
 
     def publish(self, name, payload, folder=""):
         """Sends telemetry (bytes) of a device. False if it may not speak, or the message was lost."""
-        kind = b"events/" + folder.encode() if folder else b"events"
-        return self.is_ready(name) and self._send(self._hub.bound_topic(name, kind), payload, 1)
+        if not self.is_ready(name):
+            return False
+        hub = self._hub
+        topic = hub.bound_topic(name, b"events/" + folder.encode() if folder else b"events")
+        return self._send(hub.checked(topic) if folder else topic, payload, 1)
 
     def set_state(self, name, data):
         """The state of a device: the last one set is sent, as soon as the hub bears it."""

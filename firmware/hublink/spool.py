@@ -175,11 +175,17 @@ class Spool:
         at = self._sending.place(length)
         return self._sending.view[at : at + length] if at >= 0 else None
 
-    # A packet from flash was put there.
+    # A packet from flash was put there. With a topic that is none it would end every connection, and nothing
+    # behind it would get through.
     def _keep(self, length, expires_s):
-        self._sending.outbox.add(length)
+        part = self._sending
+        at, buf = part.place(length), part.outbox.buf
+        if not packets.is_topic(buf, packets.publish_topic_at(buf, at), packets.publish_topic_end(buf, at)):
+            self._journal.lose("damaged")
+            return
+        part.outbox.add(length)
         self._entered(expires_s)
-        self._sending.saved = self._sending.puts
+        part.saved = part.puts
 
     # -- the stage and flash -----------------------------------------------------------------
 

@@ -183,6 +183,15 @@ def case_a_device_speaks_in_its_own_topics():
     assert desk.run() == ["publish /devices/dev1/events 1", "publish /devices/dev1/events/sub/folder 2"]
 
 
+def case_a_folder_that_makes_no_topic_is_refused():
+    desk = _Desk()
+    desk.gateway.attach("dev1")
+    desk.run()
+    for folder in ("a+b", "a/#", "\0"):
+        _refused(lambda name, f=folder: desk.gateway.publish(name, b"1", f), "dev1", "is no topic of")
+    assert desk.session.outbox.count == 0
+
+
 def case_what_the_hub_leaves_unanswered_is_tried_again_later_and_later():
     desk = _Desk()
     desk.silent = ["dev1"]
@@ -263,7 +272,7 @@ def case_names_and_numbers_are_bounded():
         gateway.attach(name)
     _refused(gateway.attach, "ddd", "expected at most 3")
     _refused(lambda name: gateway.set_state(name, 1), "ddd", "expected one that was attached")
-    for name in ("", "a/b", "+", "#", "x" * 256):
+    for name in ("", "a/b", "+", "#", "x" * 256, "a\0b"):
         _refused(_Desk(_free(generic)).gateway.attach, name, "expected a name as generic has it")
 
 

@@ -292,6 +292,18 @@ def case_messages_that_no_longer_fit_are_lost_alone():
     assert device.spool.lost == {"damaged": 25}
 
 
+# It would end every connection, and nothing behind it would get through.
+def case_a_topic_that_no_hub_takes_is_lost_alone():
+    files = Files()
+    device = Device(files)
+    for number, topic in enumerate((b"t", b"a+b", b"a/#", b"\0", b"t")):
+        assert device.spool.put(topic, b"%06d" % number + bytes(374), 1, durable=True)
+    device = Device(files)
+    device.until_flash_is_free(files)
+    assert device.got == [0, 4]
+    assert device.spool.lost == {"damaged": 3}
+
+
 # -- RAM first -----------------------------------------------------------------------------------
 
 

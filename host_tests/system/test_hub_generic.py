@@ -13,6 +13,7 @@ class Generic(FreeTopics):
         "node.publish('a', b'', 2)",
         "node.publish('a/+', b'')",
         "node.publish('', b'')",
+        "node.send('n', 1, 'a/#')",
     )
 
     def settings(self, port):

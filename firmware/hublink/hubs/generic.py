@@ -4,6 +4,7 @@ from micropython import const
 
 from .. import hubs
 from ..events import Event, unparsed
+from ..protocol import packets
 
 # What a message on a subscribed topic is.
 EVENT = const(0)
@@ -109,6 +110,15 @@ class Hub:
     def telemetry(self, folder):
         return self.telemetry_topic + b"/" + folder.encode()
 
+    # A topic (bytes) to publish to that the user had a word in. ValueError if it is none: the hub would end
+    # every connection for it, while the message waits.
+    def checked(self, topic, allowed=True):
+        if not allowed or not packets.is_topic(topic, 0, len(topic)):
+            raise ValueError("%s is no topic of a %s hub's" % (topic, self.NAME))
+        if self.events_prefix and topic.startswith(self.events_prefix):
+            raise ValueError("%s is where the hub reports" % topic)
+        return topic
+
     # The name of a command, from its topic: the levels below.
     def command(self, topic):
         return topic[len(self._bytes("commands_topic")) + 1 :].decode()
@@ -133,7 +143,8 @@ class Hub:
 
     # May a bound device have that name (a text)?
     def may_bind(self, name):
-        return 0 < len(name) < 256 and not any([c in name for c in "/+#"])
+        name = name.encode()
+        return len(name) < 256 and b"/" not in name and packets.is_topic(name, 0, len(name))
 
     # kind: events, state, config, commands, attach, detach, errors.
     def bound_topic(self, device, kind):
