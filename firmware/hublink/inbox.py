@@ -61,7 +61,7 @@ class Inbox:
         self.last_event = event
         self._log("event %s" % event)
         up = self._uplink
-        up.session.refused(self._hub.refused(event))
+        up.refused(self._hub.refused(event))
         if up.gateway:
             up.gateway.event(event)
         if event.object_id == self._hub.device_id:

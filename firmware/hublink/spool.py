@@ -71,7 +71,8 @@ class Spool:
         self._since_ms = now_ms
         self._failed = False  # flash refused; not tried again before the next period
         self.refused = 0
-        self.lost = journal.lost  # cause -> messages: full, expired, damaged, storage, too_long
+        self.lost = journal.lost  # cause -> messages: full, expired, damaged, storage, too_long, refused
+        self.lose = journal.lose
 
     # Accepts a message (topic, payload: bytes), to be forgotten in Unix second expires_s unless that is 0.
     # durable: it is on flash on return. False: it is lost, or handed back, or not on flash.
@@ -80,7 +81,7 @@ class Spool:
         outbox = self._sending.outbox
         length = packets.publish_len(len(topic), len(payload), qos)
         if length > self._journal.packet_max:
-            self._journal.lose("too_long")
+            self.lose("too_long")
             raise ValueError("message of %d bytes, expected at most %d" % (length, self._journal.packet_max))
         if self._is_next() and self._sending.place(length) >= 0:
             outbox.put(topic, payload, qos, retain)
@@ -141,7 +142,7 @@ class Spool:
             if expires_s > now_s:
                 self._soonest_s = min(expires_s, self._soonest_s or expires_s)
             elif expires_s and outbox.drop(record):
-                self._journal.lose("expired")
+                self.lose("expired")
             record = following
 
     # What on flash is done? Asked for one moment at a time: is all done that was in the outbox then?
@@ -181,7 +182,7 @@ class Spool:
         part = self._sending
         at, buf = part.place(length), part.outbox.buf
         if not packets.is_topic(buf, packets.publish_topic_at(buf, at), packets.publish_topic_end(buf, at)):
-            self._journal.lose("damaged")
+            self.lose("damaged")
             return
         part.outbox.add(length)
         self._entered(expires_s)
@@ -196,9 +197,9 @@ class Spool:
                 self.refused += 1
                 return False
             if self._policy == "drop_newest":
-                self._journal.lose("full")
+                self.lose("full")
                 return False
-            self._journal.lose("storage", stage.unsaved())
+            self.lose("storage", stage.unsaved())
             self._unstage(stage.unsaved())
         if length <= stage.outbox.packet_max():
             stage.outbox.put(topic, payload, qos, retain)
@@ -208,7 +209,7 @@ class Spool:
         packets.put_publish(packet, 0, topic, payload, qos, retain, length)
         if self._append(lambda: iter(((expires_s, packet),))):
             return True
-        self._journal.lose("storage")
+        self.lose("storage")
         return False
 
     def _unstage(self, count):

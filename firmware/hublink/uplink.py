@@ -132,6 +132,12 @@ class Uplink:
             return self._spool.put(topic, payload, qos, retain)
         return self.connection.express.send(topic, payload, qos, retain)
 
+    # The hub reports that it will not acknowledge these messages (see Session.refused): they are lost.
+    def refused(self, what):
+        count = self.session.refused(what)
+        if count:
+            self._spool.lose("refused", count)
+
     # -- going on ----------------------------------------------------------------------------
 
     def _go(self, event, now_ms):

@@ -142,18 +142,26 @@ def case_every_type_is_a_code_of_both_hubs():
 
 
 def case_the_message_behind_an_error_is_found_wherever_it_is_told():
-    flat = dict(_INFO)
-    flat.update(error_type="UNKNOWN")
-    for raw in (
-        {"error_type": "UNKNOWN", "mqtt_message_info": _INFO},
-        {"error_type": "UNKNOWN", "message_info": _INFO},
-        {"error_type": "UNKNOWN", "mqtt_message_info": None, "message_info": _INFO},
-        {"error_type": "UNKNOWN", "mqtt_message_info": {}, "message_info": _INFO},
-        flat,
+    code = {"error_type": "GATEWAY_DEVICE_NOT_FOUND"}
+    for told in (
+        {"mqtt_message_info": _INFO},
+        {"message_info": _INFO},
+        {"mqtt_message_info": None, "message_info": _INFO},
+        {"mqtt_message_info": {}, "message_info": _INFO},
+        _INFO,
     ):
+        raw = dict(told)
+        raw.update(code)
         event = _clearblade().event(b"x", json.dumps(raw).encode())
-        assert event.packet == "PUBLISH topic: /devices/d1/events id: 7", raw
+        assert event.packet == "PUBLISH topic: /devices/d1/events id: 7", told
         assert _clearblade().refused(event) == 7
+
+
+def _refused(code, message_type, packet_id):
+    info = {"message_type": message_type, "packet_id": packet_id}
+    event = _clearblade().event(b"x", json.dumps({"error_type": code, "message_info": info}).encode())
+    assert str(event)
+    return _clearblade().refused(event)
 
 
 def case_packet_ids_are_numbers_or_texts():
@@ -169,12 +177,15 @@ def case_packet_ids_are_numbers_or_texts():
         (65536, 0),
         (-1, 0),
     ):
-        info = {"message_type": "PUBLISH", "packet_id": given}
-        event = _clearblade().event(
-            b"x", json.dumps({"error_type": "UNKNOWN", "message_info": info}).encode()
-        )
-        assert _clearblade().refused(event) == packet_id, given
-        assert str(event)
+        assert _refused("GATEWAY_DEVICE_NOT_FOUND", "PUBLISH", given) == packet_id, given
+
+
+def case_a_message_is_refused_for_good_by_an_error_that_names_its_cause():
+    for code in _TYPES:  # UNKNOWN is to be tried again
+        assert _refused(code, "PUBLISH", 7) == (0 if code == "UNKNOWN" else 7), code
+        # The packet ids of acknowledgements are the hub's, those of subscriptions are no message's.
+        for message_type in ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "publish"):
+            assert _refused(code, message_type, 7) == 0, (code, message_type)
 
 
 def case_an_error_without_a_message_behind_it_refuses_none():

@@ -121,7 +121,7 @@ def case_a_refused_request_is_over_and_not_taken_for_delivered():
     desk = _Desk()
     packet_id = desk.ask()
     desk.written()
-    desk.session.refused(packet_id)
+    assert desk.session.refused(packet_id) == 0  # no message of the user's
     desk.puback(packet_id)  # some hubs do both
     assert desk.acked == []
     desk.wait(limits.PUBACK_MS)
@@ -132,7 +132,7 @@ def case_a_refused_request_is_over_and_not_taken_for_delivered():
 def case_a_refused_message_is_never_sent_again():
     desk = _Desk()
     desk.publish(b"a", b"b", b"c")
-    desk.session.refused(2)
+    assert desk.session.refused(2) == 1
     assert desk.session.in_flight == 2
     desk.puback(2)
     assert desk.session.state == UP
@@ -152,7 +152,7 @@ def case_refused_is_what_is_on_the_topics_of_a_filter():
     ):
         desk = _Desk()
         desk.publish(b"/d/x1/state", b"/d/x1/events", b"/d/x10/state")
-        desk.session.refused(refused)
+        assert desk.session.refused(refused) == 3 - len(left)
         desk.session.close()
         desk.connect()
         assert [packet[4:-3] for packet in desk.written()] == left, refused

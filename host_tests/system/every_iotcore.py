@@ -167,6 +167,8 @@ class EveryIotCore(EveryHub):
         station.do(order % LAMP)
         station.line(f"test: event error GATEWAY_DEVICE_NOT_FOUND {LAMP}")
         station.settled()
+        is_answered = station.hub.dialect.settings.is_refused_acknowledged
+        assert station.do("node._spool.lost") == ({} if is_answered else {"refused": 1})
 
     def test_states_that_come_too_fast_get_a_device_attached_anew(self, station):
         """Past the node's own limit. The hub withholds acknowledgements, and names no packet."""

@@ -102,11 +102,13 @@ class Hub(generic.Hub):
         return 2 < len(name) < 256 and name[0].isalpha() and all([c in _LETTERS for c in name])
 
     # What causes an error is not acknowledged. Of a message that got its device detached the hub tells the
-    # device alone.
+    # device alone. Of an acknowledgement the packet id is the hub's; UNKNOWN is worth another try.
     def refused(self, event):
         if event.code == DETACHED and event.object_id:
             return self.bound_topic(event.object_id, b"#")
         of = _info(event.raw) if isinstance(event.raw, dict) else None
+        if not of or of["message_type"] != "PUBLISH" or event.code == "UNKNOWN":
+            return 0
         try:
             packet_id = int(of["packet_id"])
         except (ValueError, TypeError, KeyError):

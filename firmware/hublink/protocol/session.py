@@ -189,8 +189,9 @@ class Session:
         self._check_fits("PUBLISH", packets.publish_len(len(topic), len(payload), 1))
 
     # The hub will not acknowledge the message of this packet id (0: none), or those on the topics of this
-    # filter (bytes): they are over.
+    # filter (bytes): they are over. Returns how many of the outbox.
     def refused(self, what):
+        count = 0
         if what and what == self.asked_id:
             self.asked_id = 0
         for slot in range(self._window):
@@ -199,6 +200,8 @@ class Session:
                 if not self.tx_len or self._records[slot] != self._writing:
                     self._leave(slot)
                     self._delivered(packet_id)
+                    count += 1
+        return count
 
     def _is_on(self, slot, what):
         if not isinstance(what, bytes):
