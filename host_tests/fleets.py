@@ -9,7 +9,7 @@ HOST = "hub.example.test"
 GENERIC = ("--hub", "generic", "--board", "unix", "--host", HOST)
 SCALEWAY = ("--hub", "scaleway", "--board", "unix", "--host", HOST, "--set", "device_id=1b2c3d4e")
 CLEARBLADE = ("--hub", "clearblade", "--board", "unix", "--host", HOST, "--set", "project=p", "--set")
-CLEARBLADE += ("registry=reg",)
+CLEARBLADE += ("registry=reg", "--set", "device_id=dev-{device}")
 AZURE = ("--hub", "azure", "--board", "unix", "--host", "my-hub.azure-devices.net")
 SAS = (*AZURE, "--set", "auth=sas")
 

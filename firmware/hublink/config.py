@@ -79,6 +79,8 @@ def parse(data):
     needed = hubs.module(hub["type"]).credentials(hub) if hub.get("type") in hubs.NAMES else ("cert", "key")
     proofs = tuple([(name,) + _PROOF for name in needed])
     config["tls"] = _section("tls.", config.get("tls", {}), (_CA,) + proofs, wrong)
+    if not wrong:
+        hubs.module(hub["type"]).Hub.check(hub, config["device"], wrong)
     # With less, what was flushed might be dropped from there while it is still in RAM.
     if not wrong and config["flash"]["messages_len"] < 2 * config["memory"]["outbox_len"]:
         least = 2 * config["memory"]["outbox_len"]

@@ -10,10 +10,10 @@ from .protocol import packets
 from .state import State
 
 # Where a device stands.
-_WAITING = const(0)  # to be attached at due_ms, or (None) at once
+_WAITING = const(0)  # to be attached, at due_ms or (None) at once
 _READY = const(1)
 _REFUSED = const(2)  # until attach() is called again
-_LEAVING = const(3)  # to be detached
+_LEAVING = const(3)  # to be detached, so too
 _NAMES = ("waiting", "ready", "refused", "leaving")
 # What is being asked of the hub, for one device at a time.
 _ATTACH = const(0)
@@ -175,10 +175,16 @@ class Gateway:
             if index:
                 self._answered()
 
-    # The hub reports an error. A device that it no longer hears is attached anew, once in a connection, if it
-    # was lost or a new token may help. Reports about what was sent before that are late.
-    def event(self, event):
+    # The hub reports an error, about the packet of that id if there is one: of a name that makes no topic it
+    # blames the gateway. A device that it no longer hears is attached anew, once in a connection, if it was
+    # lost or a new token may help. Reports about what was sent before that are late.
+    def event(self, event, packet_id=0):
         bound, code = self._devices.get(event.object_id), event.code
+        if self._now and packet_id and packet_id == self._id:
+            if self._step == _DETACH:
+                self._answered()
+                return
+            bound, code = self._now, _REFUSED_IT
         if not bound or bound.state == _LEAVING:
             return
         if code == _REFUSED_IT:
@@ -204,11 +210,10 @@ class Gateway:
 
     def _next(self, now_ms):
         for bound in self._devices.values():
-            if bound.state == _LEAVING:
-                self._begin(_DETACH)
-                return bound
-            if bound.state == _WAITING and (bound.due_ms is None or ticks.diff(now_ms, bound.due_ms) >= 0):
-                self._begin(_ATTACH if self._hub.ATTACHED_MAX else _SUBSCRIBE)
+            leaves = bound.state == _LEAVING
+            is_due = bound.due_ms is None or ticks.diff(now_ms, bound.due_ms) >= 0
+            if is_due and (leaves or bound.state == _WAITING):
+                self._begin(_DETACH if leaves else _ATTACH if self._hub.ATTACHED_MAX else _SUBSCRIBE)
                 return bound
         return None
 

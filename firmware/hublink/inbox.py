@@ -61,9 +61,10 @@ class Inbox:
         self.last_event = event
         self._log("event %s" % event)
         up = self._uplink
-        up.refused(self._hub.refused(event))
+        what = self._hub.refused(event)
+        up.refused(what)
         if up.gateway:
-            up.gateway.event(event)
+            up.gateway.event(event, what)
         if event.object_id == self._hub.device_id:
             if up_s - self._own_s < limits.OWN_EVENTS_S:
                 self._trouble("event_held_back", event.code)

@@ -158,8 +158,8 @@ _CLEARBLADE_SETTINGS = _TOKEN_SETTINGS + (
 )
 _OMNICORE_SETTINGS = _TOKEN_SETTINGS + (
     ("hub.subscription", "text", ("s", "x" * 64), ("", "x" * 65), "a name of 1 to 64 bytes"),
-    ("hub.registry", "text", ("r", "x" * 128), ("", "x" * 129), "a name of 1 to 128 bytes"),
-    ("hub.device_id", "text", ("d", "x" * 128), ("", "x" * 129, "a#b"), "a name of 1 to 128 bytes"),
+    ("hub.registry", "text", ("reg", "x" * 128), ("", "re", "x" * 129), "a name of 3 to 128 bytes"),
+    ("hub.device_id", "text", ("dev", "x" * 128), ("", "de", "x" * 129, "a#b"), "a name of 3 to 128 bytes"),
 )
 _AZURE_SETTINGS = (
     ("hub.device_id", "text", ("d", "x" * 128), ("", "x" * 129, "a/b"), "a name of 1 to 128 bytes"),
@@ -186,8 +186,9 @@ def _copy(of):
 def _with_hub(hub):
     given = _copy(_BASE)
     given["hub"] = _copy(hub)
-    if hub["type"] in ("clearblade", "omnicore"):  # they ask for no certificate
+    if hub["type"] in ("clearblade", "omnicore"):  # they ask for no certificate, and for longer names
         del given["tls"]["cert"]
+        given["device"] = "device-1"
     return given
 
 
@@ -726,6 +727,19 @@ def case_flash_holds_at_least_twice_the_outbox():
     assert _parse(_set(given, "flash.messages_len", 16384))["flash"]["messages_len"] == 16384
     complaint = "flash.messages_len: 16383, expected 16384, twice memory.outbox_len, or more"
     assert _complaints(_set(given, "flash.messages_len", 16383)) == [complaint]
+
+
+def case_names_on_a_hub_with_fixed_topics_are_such_as_it_admits():
+    rule = "3 to 255 of letters, digits and -._~%, a letter first, not goog"
+    for hub in (_CLEARBLADE, _OMNICORE):
+        base = _with_hub(hub)
+        for name in ("1abc", "goog-x", "a b c", "d\u00e9vice", "-abc"):
+            for key in ("device_id", "registry"):
+                told = _complaints(_set(base, "hub." + key, name))
+                assert told == ["hub.%s: %s, expected %s" % (key, '"%s"' % name, rule)]
+        told = _complaints(_set(base, "device", "d1"))
+        assert told == ['hub.device_id: "d1", expected ' + rule]
+        assert _complaints(_set(_set(base, "device", "1"), "hub.device_id", "d-{device}")) == []
 
 
 def case_a_secret_is_base64_of_16_bytes_or_more():

@@ -266,9 +266,10 @@ def case_names_and_numbers_are_bounded():
         "a+b",
         "a\0b",
         "abc\xe9",
+        "goog-1",
     ):
         _refused(gateway.attach, name, "expected a name as clearblade has it")
-    for name in ("aaa", "b-._~%9", "c" * 255, "aaa"):
+    for name in ("aaa", "b-._~%9", "google"[1:] + "c" * 250, "aaa"):
         gateway.attach(name)
     _refused(gateway.attach, "ddd", "expected at most 3")
     _refused(lambda name: gateway.set_state(name, 1), "ddd", "expected one that was attached")
@@ -357,6 +358,51 @@ def case_a_refusal_ends_the_waiting_for_an_answer():
     desk.run(1000)
     assert desk.gateway.status() == {"refused": 1, "ready": 1}
     assert desk.troubles == []
+
+
+# Whoever the report names: of a name that makes no topic it is the gateway.
+def case_a_report_of_the_packet_that_attaches_is_a_refusal():
+    for code, about in (("GATEWAY_INVALID_MQTT_TOPIC", "gw"), ("GATEWAY_ATTACHMENT_ERROR", None)):
+        desk = _Desk()
+        desk.silent = ["dev1"]
+        desk.gateway.attach("dev1")
+        desk.run(100)
+        desk.gateway.attach("dev2")
+        packet_id = desk.session.asked_id
+        desk.gateway.event(_Event(code, about), packet_id + 1)
+        desk.gateway.event(_Event(code, about), 0)
+        desk.gateway.event(_Event(code, about), b"/devices/gw/#")
+        assert desk.gateway.status() == {"waiting": 2}
+        desk.session.refused(packet_id)
+        desk.gateway.event(_Event(code, about), packet_id)
+        desk.run(1000)
+        assert desk.gateway.status() == {"refused": 1, "ready": 1}
+        desk.gateway.event(_Event(code, about), packet_id)  # it is over
+        assert desk.run(20000) == []
+        assert desk.troubles == []
+
+
+def case_a_report_of_the_packet_that_detaches_ends_it():
+    desk = _Desk()
+    desk.gateway.attach("dev1")
+    desk.run()
+    desk.silent = ["dev1"]
+    desk.gateway.detach("dev1")
+    desk.run(100)
+    desk.gateway.event(_Event("GATEWAY_INVALID_MQTT_TOPIC", "gw"), desk.session.asked_id)
+    assert desk.run(20000) == []
+    assert desk.gateway.status() == {}
+
+
+def case_a_detach_that_is_not_answered_holds_up_nobody_for_ever():
+    desk = _Desk()
+    desk.gateway.attach("dev1")
+    desk.run()
+    desk.silent = ["dev1"]
+    desk.gateway.detach("dev1")
+    desk.gateway.attach("dev2")
+    desk.run(15000)
+    assert desk.gateway.is_ready("dev2")
 
 
 def case_a_refused_device_stays_so_until_it_is_attached_again():

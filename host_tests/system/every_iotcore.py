@@ -47,7 +47,12 @@ class IotCore:
     name = device = GATEWAY
     files = ("ca", "key")
     state_every_s = 1.0
-    refusals = ("node.publish('a', b'')", "node.on('a')", "node.send('n', 1, 'a/#')")
+    refusals = (
+        "node.publish('a', b'')",
+        "node.on('a')",
+        "node.send('n', 1, 'a/#')",
+        "node.gateway.attach('goog-1')",
+    )
 
     def __init__(self, dialect, method="ASSOCIATION_ONLY"):
         self.dialect, self._method = dialect, method

@@ -14,12 +14,12 @@ from host_tests.unit.test_layers import PACKAGE, SOURCES, TREES
 from host_tests.verbs import as_json, good, hublink
 
 HOST = "hub.example.test"
-TOKENS = {"registry": "reg", "project": "p"}
+TOKENS = {"registry": "reg", "project": "p", "device_id": "dev-{device}"}
 HUBS = {
     "generic": {},
     "scaleway": {"device_id": device_id("s1")},
     "clearblade": TOKENS,
-    "omnicore": {"registry": "reg", "subscription": "s"},
+    "omnicore": {"registry": "reg", "subscription": "s", "device_id": "dev-{device}"},
     "azure": {},
 }
 NODE = "from hublink import Node\nnode = Node()\n"

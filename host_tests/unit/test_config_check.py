@@ -16,6 +16,7 @@ from host_tests.verbs import good, hublink
 NOW = datetime.now(timezone.utc)
 HUB = {"type": "generic", "host": "hub.example.test"}
 TOKENS = {"type": "clearblade", "host": "hub.example.test", "project": "p", "registry": "reg"}
+TOKENS["device_id"] = "dev-{device}"
 KEY_ALONE = {"ca": ["ca.der"], "key": "device.key.der"}
 
 

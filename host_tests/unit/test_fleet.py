@@ -107,7 +107,7 @@ def test_common_name_is_the_hubs(hub, expected):
         (GENERIC, {"cert", "key"}, "Broker: trust "),
         (SCALEWAY, {"cert", "key"}, "device 1b2c3d4e: give it the name s1"),
         ((*SCALEWAY, "--set", "auth=device_id"), set(), "allow insecure connections"),
-        (CLEARBLADE, {"key"}, "device s1: add the public key"),
+        (CLEARBLADE, {"key"}, "device dev-s1: add the public key"),
         (
             AZURE,
             {"cert", "key"},
@@ -162,12 +162,12 @@ def test_public_key_for_the_console_is_that_of_the_key(fleet, hub_ca):
 
 
 def test_settings_are_what_their_kind_says(fleet, hub_ca):
-    settings = ("gateway=true", "token_life_s=1200", "keepalive_s=90", "device_id=123")
+    settings = ("gateway=true", "token_life_s=1200", "keepalive_s=90", "region=123")
     options = [word for setting in settings for word in ("--set", setting)]
     add("s1", *CLEARBLADE, "--hub-ca", hub_ca, *options, "--port", 443)
     hub = json.loads((fleet / "devices/s1/config.json").read_bytes())["hub"]
     assert (hub["gateway"], hub["token_life_s"], hub["keepalive_s"]) == (True, 1200, 90)
-    assert (hub["device_id"], hub["port"]) == ("123", 443)
+    assert (hub["region"], hub["port"]) == ("123", 443)
 
 
 def test_template_and_networks(fleet, tmp_path):

@@ -18,6 +18,16 @@ _LETTERS = "0123456789-._~%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DETACHED = "GATEWAY_DETACHMENT_DEVICE_ERROR"
 
 
+# What names a device, a bound one too, or a registry. Others make topics for which the hub may close the
+# connection, or never answers (requirements); a + cannot be in one.
+_ID = "3 to 255 of letters, digits and -._~%, a letter first, not goog"
+
+
+def _is_id(name):
+    is_plain = name[:1].isalpha() and all([c in _LETTERS for c in name])
+    return is_plain and 2 < len(name) < 256 and not name.startswith("goog")
+
+
 # The key signs the tokens.
 def credentials(_settings):
     return ("key",)
@@ -77,6 +87,13 @@ class Hub(generic.Hub):
         if self.is_gateway:
             self.routes.append((self.bound_topic(self.device_id, b"errors"), 0, generic.EVENT))
 
+    @staticmethod
+    def check(settings, device, wrong):
+        for key in ("registry", "device_id"):
+            name = settings[key].replace("{device}", device)
+            if not _is_id(name):
+                wrong.append('hub.%s: "%s", expected %s' % (key, name, _ID))
+
     def credentials(self, token):
         return (self.CLIENT_ID % self._settings).encode(), b"unused", token
 
@@ -97,9 +114,8 @@ class Hub(generic.Hub):
     def event(self, topic, payload):
         return parse(topic, payload, self.NAME)
 
-    # Other names make topics for which the hub may close the connection (requirements); a + cannot be in one.
     def may_bind(self, name):
-        return 2 < len(name) < 256 and name[0].isalpha() and all([c in _LETTERS for c in name])
+        return _is_id(name)
 
     # What causes an error is not acknowledged. Of a message that got its device detached the hub tells the
     # device alone. Of an acknowledgement the packet id is the hub's; UNKNOWN is worth another try.

@@ -4,8 +4,8 @@ from . import clearblade
 # Lengths: all filters go into one packet, and each holds both the registry and the device.
 FIELDS = (
     ("subscription", "id", None, 1, 64),
-    ("registry", "id", None, 1, 128),
-    ("device_id", "id", "{device}", 1, 128),
+    ("registry", "id", None, 3, 128),
+    ("device_id", "id", "{device}", 3, 128),
 ) + clearblade.TOKENS
 credentials = clearblade.credentials
 
