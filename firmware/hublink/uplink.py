@@ -46,6 +46,8 @@ class Uplink:
         self._oversized = 0  # messages that the session left out, as far as reported
         self._syncing = False  # the clock is being asked while online
         self._sync_ms = None  # when it last was
+        self._busy = 0  # the hub's count, and since when and for how long that is waited for
+        self._busy_ms = self._busy_for_ms = 0
         self._uptime_s = 0
 
     # Only hubs that take tokens need it.
@@ -229,12 +231,8 @@ class Uplink:
         self._keep_subscriptions(now_ms)
         if not self._announced:
             self._announced = self._announce_birth()
-        if self.hub.greets and self.session.announce(self.hub.greeting[0], self.hub.greeting[1], False):
-            self.hub.greets = False
+        self._ask_again(now_ms)
         state = self._poll(now_ms)
-        if self.hub.lost_state:
-            self.hub.lost_state = False
-            self.state.again()
         is_telling = self.state.poll(now_ms)
         if self.session.oversized != self._oversized:
             self._oversized = self.session.oversized
@@ -249,6 +247,21 @@ class Uplink:
             idle_ms = min(idle_ms, self.gateway.poll(now_ms))
             self._pause()
         return min(idle_ms, self.connection.due_in(now_ms))
+
+    # What the hub was too busy for waits, later and later.
+    def _ask_again(self, now_ms):
+        hub = self.hub
+        if hub.busy != self._busy:
+            self._busy = hub.busy
+            self._busy_ms = now_ms
+            self._busy_for_ms = hub.busy and system.random30() % (limits.BACKOFF_BASE_MS << min(hub.busy, 5))
+        if (now_ms - self._busy_ms) & ticks.MASK < self._busy_for_ms:
+            return
+        if hub.greets and self.session.announce(hub.greeting[0], hub.greeting[1], False):
+            hub.greets = False
+        if hub.lost_state:
+            hub.lost_state = False
+            self.state.again()
 
     # The outbox may hold messages of devices that have to be attached again first.
     def _pause(self):

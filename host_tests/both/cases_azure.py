@@ -120,16 +120,28 @@ def case_a_state_that_was_taken_is_no_news():
         assert not hub.lost_state
 
 
-def case_refusals_of_the_twin_are_events():
+def case_refusals_of_the_twin_are_events_and_those_for_now_are_asked_again():
     for status, request, again in (
-        (b"429", b"set", True), (b"400", b"set", False), (b"500", b"set", False), (b"429", b"get", False),
+        (b"429", b"set", True), (b"500", b"set", True), (b"503", b"set", True), (b"400", b"set", False),
+        (b"429", b"get", True), (b"500", b"get", True), (b"503", b"get", True), (b"400", b"get", False),
     ):  # fmt: skip
         hub = _hub()
         kind, event, _ = _read(hub, _TWIN % (status, request))
         assert (kind, event.hub, event.severity) == (generic.EVENT, "azure", "warning")
         assert (event.code, event.object_id) == ("twin." + status.decode(), "plant-7")
-        assert hub.lost_state == again
+        assert (hub.greets, hub.lost_state) == (again and request == b"get", again and request == b"set")
+        assert hub.busy == again
         assert str(event)
+
+
+def case_how_often_in_a_row_the_hub_was_too_busy():
+    hub = _hub()
+    for status, request, busy in (
+        (b"429", b"get", 1), (b"503", b"set", 2), (b"400", b"set", 2), (b"204", b"set", 0),
+        (b"500", b"get", 1), (b"200", b"get", 0),
+    ):  # fmt: skip
+        _read(hub, _TWIN % (status, request), b'{"desired":{}}')
+        assert hub.busy == busy, status
 
 
 def case_a_twin_that_is_no_twin_is_an_event():

@@ -138,13 +138,17 @@ class Hub(generic.Hub):
             try:
                 desired = json.loads(payload)["desired"]
                 desired.pop("$version", None)  # a program that reports it back would be refused
+                self.busy = 0
                 return generic.CONFIG, "", json.dumps(desired).encode()
             except (ValueError, KeyError, TypeError, AttributeError):
                 status = "unparsed"
         if status in ("200", "204"):
+            self.busy = 0
             return None, None, None
-        if request == _SET and status == "429":
-            self.lost_state = True
+        if status == "429" or status[:1] == "5":
+            self.busy += 1
+            self.greets = self.greets or request == _GET
+            self.lost_state = self.lost_state or request == _SET
         code, text = "twin." + status, "the twin's answer to %s" % request
         event = Event(self.NAME, "warning", code, "device", self.device_id, text, None, None, None)
         return generic.EVENT, event, None

@@ -56,6 +56,7 @@ class Hub:
     greeting = None  # (topic, payload) that asks for the configuration, where it does not come by itself
     greets = False  # it is to be sent (again)
     lost_state = False  # the state is to be sent again
+    busy = 0  # how often in a row the hub was too busy for one of these two
 
     def __init__(self, settings, device):
         self._settings = settings
