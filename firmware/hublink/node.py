@@ -135,7 +135,7 @@ class Node:
 
     def set_state(self, data):
         """What the device is like, up to 1 kB: the hub keeps the last one. Sent as soon as it bears it."""
-        self.uplink.state.set(json.dumps(data).encode())
+        self.uplink.state.set(self.hub.state(json.dumps(data).encode()))
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Sends bytes to a topic of your own. False if they were lost; ValueError if the hub forbids it."""

@@ -25,14 +25,11 @@ class State:
         self._payload = payload
         self._due = True
 
-    # The hub has lost it.
-    def again(self):
-        self._due = self._payload is not None
-
-    # For hubs whose state also tells who is online: this first, and then the state again.
+    # First this, if it is not None (for some hubs who is online is a state, some merge states), and then the
+    # state again.
     def announce(self, payload):
         self._birth = payload
-        self.again()
+        self._due = self._payload is not None
 
     # One turn, while the device may speak. True while there is something to send or to hear.
     def poll(self, now_ms):

@@ -69,6 +69,7 @@ class Uplink:
 
     def _build_session(self, settings, files, outbox, on_message):
         board, memory = self._board, settings["memory"]
+        self.hub.receive_len = memory["receive_len"]
         self.to = settings["hub"]
         self._context = tls.make_context(files["ca"], files["cert"], files["key"])
         self.session = Session(outbox, memory["receive_len"], memory["window"], board.UNACKED_MAX_LEN)
@@ -261,7 +262,7 @@ class Uplink:
             hub.greets = False
         if hub.lost_state:
             hub.lost_state = False
-            self.state.again()
+            self.state.announce(hub.gone)
 
     # The outbox may hold messages of devices that have to be attached again first.
     def _pause(self):

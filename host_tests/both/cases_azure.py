@@ -10,7 +10,9 @@ def _hub(device="plant-7", **given):
     settings = {setting: default for setting, _, default, _, _ in azure.FIELDS}
     settings["host"] = "h.example.test"
     settings.update(given)
-    return azure.Hub(settings, device)
+    hub = azure.Hub(settings, device)
+    hub.receive_len = 1024
+    return hub
 
 
 # What a message is, by the route that its topic matches.
@@ -103,6 +105,107 @@ def case_the_whole_twin_is_asked_for_and_what_it_desires_is_the_configuration():
     twin = {"desired": {"a": 1, "$version": 4}, "reported": {"b": 2}}
     kind, name, payload = _read(hub, _TWIN % (b"200", b"get"), json.dumps(twin).encode())
     assert (kind, name, json.loads(payload)) == (generic.CONFIG, "", {"a": 1})
+
+
+# -- the state replaces the one before, although the twin merges ---------------------------------
+
+
+def _has(hub, reported):
+    reported["$version"] = 7
+    twin = {"desired": {"$version": 1}, "reported": reported}
+    assert _read(hub, _TWIN % (b"200", b"get"), json.dumps(twin).encode())[0] == generic.CONFIG
+
+
+def _set(hub, state):
+    payload = json.dumps(state).encode()
+    assert hub.state(payload) == payload
+
+
+# What has to be taken out before the state is sent (again).
+def _gone(hub):
+    assert hub.lost_state == (hub.gone is not None)
+    hub.lost_state = False
+    return hub.gone and json.loads(hub.gone)
+
+
+def case_what_the_state_before_had_is_taken_out():
+    for old, new, gone in (
+        ({}, {"a": 1}, None),
+        ({"a": 1}, {"a": 2}, None),
+        ({"a": 1}, {"a": None}, None),
+        ({"a": {"b": 1}}, {"a": {"b": 2, "c": 3}}, None),
+        ({"a": {"b": 1}}, {"a": 1}, None),
+        ({"a": [1, 2]}, {"a": []}, None),
+        ({"a": 1, "b": 2}, {}, ["a", "b"]),
+        ({"a": 1, "b": 2}, {"b": 1}, ["a"]),
+        ({"a": {"b": 1, "c": 2}, "d": 1}, {"a": {"c": 2}, "d": 1}, ["a"]),
+        ({"a": {"b": {"c": 1}}}, {"a": {"b": {}}}, ["a"]),
+    ):
+        expected = gone and {key: None for key in gone}
+        for is_reported in (False, True):  # by this start, or one before
+            hub = _hub()
+            if is_reported:
+                _has(hub, dict(old))
+            else:
+                _set(hub, old)
+            assert _gone(hub) is None
+            _set(hub, new)
+            assert _gone(hub) == expected, (old, new)
+        hub = _hub()
+        _set(hub, new)
+        _has(hub, dict(old))
+        assert _gone(hub) == expected, (old, new)
+
+
+def case_it_is_taken_out_until_the_hub_has_done_it():
+    hub = _hub()
+    for name in ("a", "b", "c"):
+        _set(hub, {name: 1})
+    assert _gone(hub) == {"a": None, "b": None}
+    _read(hub, _TWIN % (b"429", b"set"))
+    assert _gone(hub) == {"a": None, "b": None}
+    _read(hub, _TWIN % (b"429", b"set"))
+    _read(hub, _TWIN % (b"204", b"set"))  # of a state that was sent before
+    assert _gone(hub) == {"a": None, "b": None}
+    _read(hub, _TWIN % (b"204", b"set"))
+    assert _gone(hub) is None
+    _set(hub, {"c": 2})
+    assert _gone(hub) is None
+
+
+def case_without_a_state_nothing_is_taken_out():
+    hub = _hub()
+    _has(hub, {"a": 1})
+    _has(hub, {"a": 1})
+    assert _gone(hub) is None
+
+
+def case_more_than_fits_into_a_packet_is_taken_out_bit_by_bit():
+    hub = _hub()
+    _set(hub, {"x": 1})
+    _has(hub, {"%02d" % n: 1 for n in range(99)})
+    left = _gone(hub)
+    assert 50 < len(left) < 99
+    assert len(hub.gone) <= 960
+
+
+# The twin's answer holds what is desired, and in the worst moment this state and the one before.
+def case_a_state_is_an_object_of_a_third_of_what_can_be_received():
+    hub = _hub()
+    for receive_len, most_len in ((1024, 341), (2048, 682), (65536, 960)):
+        hub.receive_len = receive_len
+        room_len = most_len - len(json.dumps({"a": ""}))
+        _set(hub, {"a": "x" * room_len})
+        for bad in ({"a": "x" * (room_len + 1)}, [1], "a", 1, None):
+            try:
+                hub.state(json.dumps(bad).encode())
+            except ValueError as e:
+                assert "expected an object of at most %d" % most_len in str(e), e
+            else:
+                raise AssertionError(bad)
+
+
+# -- changes of what is desired ------------------------------------------------------------------
 
 
 def case_a_change_is_asked_for_as_a_whole():

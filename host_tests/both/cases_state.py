@@ -130,11 +130,11 @@ def case_an_announcement_comes_first_and_then_the_state_again():
 
 def case_one_that_the_hub_lost_is_sent_again():
     desk = _Desk()
-    desk.state.again()
+    desk.state.announce(None)
     assert desk.run()[0] == []
     desk.state.set(b"1")
     desk.run()
-    desk.state.again()
+    desk.state.announce(None)
     assert desk.run()[0] == [b"1"]
 
 

@@ -73,6 +73,33 @@ def test_state_is_what_the_twin_reports(station):
     assert "n" not in reported(station)
 
 
+def reports(station, state):
+    """Wait until the twin reports that and no more."""
+    wait_until(lambda: {k: v for k, v in reported(station).items() if k != "$version"} == state)
+
+
+def test_state_replaces_what_an_earlier_one_said(station):
+    for state in ({"lamp": "off", "a": {"b": 1, "c": 2}}, {"fan": 1, "a": {"b": 1}}, {"big": "x" * 300}, {}):
+        station.do(f"node.set_state({state})")
+        reports(station, state)
+    station.do("[node.set_state({'n%d' % n: n}) for n in range(3)]")
+    reports(station, {"n2": 2})
+    station.node.kill()
+    station.node.start()
+    station.wait_online()
+    station.do("node.set_state({'m': 1})")
+    reports(station, {"m": 1})
+    assert not any(record["what"] == "bug" for record in station.log.items())
+
+
+def test_longest_state_leaves_room_for_the_configuration(station):
+    for name in "ab":
+        station.do(f"node.set_state({{'{name}': 'x' * 330}})")
+        assert "third of memory.receive_len" in station.do(f"node.set_state({{'{name}': 'x' * 340}})")
+    station.hub.push_config(NAME, json.dumps({"text": "y" * 200}))
+    station.line("test: config b'{.*yyy.*}'")
+
+
 def test_configuration_is_all_that_the_twin_desires(station):
     station.line(r"test: config b'{.*}'")
     station.hub.push_config(NAME, '{"every_s": 5}')

@@ -23,6 +23,8 @@ _MESSAGE = const(5)  # from the cloud to the device
 # Request ids: of the whole twin, and of the state reported.
 _GET = "get"
 _SET = "set"
+# What fits into a request, in bytes.
+_PATCH_LEN = const(960)
 
 
 # sas: the key that the hub's console shows, as text.
@@ -60,6 +62,15 @@ def bag(text):
     return found
 
 
+# Would an object that is merged with a new one keep keys, at any depth, that this one has not?
+def _keeps(old, new):
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old:
+            if key not in new or _keeps(old[key], new[key]):
+                return True
+    return False
+
+
 class Hub(generic.Hub):
     """settings: config["hub"], checked. device: the device's name."""
 
@@ -78,6 +89,8 @@ class Hub(generic.Hub):
         self.greeting = (b"$iothub/twin/GET/?$rid=" + _GET.encode(), b"")
         self.properties = {}  # of the message from the cloud that is being handled
         self._method = None  # the request id of the method that is
+        self._state = None  # that this start has set
+        self._old = b"{}"  # what the twin has of it, or of an earlier start
         self.routes = [
             (b"$iothub/twin/res/#", 0, _TWIN),
             (b"$iothub/twin/PATCH/properties/desired/#", 0, _DESIRED),
@@ -115,6 +128,31 @@ class Hub(generic.Hub):
     def bound_of(self, topic):
         return None
 
+    # The answer to _GET has to fit: it holds what is desired, the state, and at times the one before as well.
+    def state(self, payload):
+        most_len = min(self.receive_len // 3, _PATCH_LEN)
+        new = json.loads(payload)
+        if not isinstance(new, dict) or len(payload) > most_len:
+            text = "set_state: %d bytes, expected an object of at most %d, a third of memory.receive_len"
+            raise ValueError(text % (len(payload), most_len))
+        self._take_out(json.loads(self._old), new)
+        self._state = self._old = payload
+        return payload
+
+    # The hub merges states: a property that the new one lacks, or lacks parts of, is taken out first. What is
+    # too much for one packet is so when the twin is asked for again.
+    def _take_out(self, old, new):
+        gone = json.loads(self.gone or b"{}")
+        for key in old:
+            if key not in new or _keeps(old[key], new[key]):
+                gone[key] = None
+        while gone:
+            self.gone = json.dumps(gone).encode()
+            self.lost_state = True
+            if len(self.gone) <= _PATCH_LEN:
+                break
+            gone.popitem()
+
     # -- what comes ------------------------------------------------------------------------------
 
     def read(self, kind, topic, payload):
@@ -136,14 +174,22 @@ class Hub(generic.Hub):
     def _twin(self, status, request, payload):
         if request == _GET and status == "200":
             try:
-                desired = json.loads(payload)["desired"]
+                twin = json.loads(payload)
+                desired, old = twin["desired"], twin.get("reported", {})
                 desired.pop("$version", None)  # a program that reports it back would be refused
+                old.pop("$version", None)
                 self.busy = 0
+                if self._state:
+                    self._take_out(old, json.loads(self._state))
+                else:
+                    self._old = json.dumps(old).encode()
                 return generic.CONFIG, "", json.dumps(desired).encode()
             except (ValueError, KeyError, TypeError, AttributeError):
                 status = "unparsed"
         if status in ("200", "204"):
             self.busy = 0
+            if not self.lost_state:
+                self.gone = None
             return None, None, None
         if status == "429" or status[:1] == "5":
             self.busy += 1

@@ -56,6 +56,7 @@ class Hub:
     greeting = None  # (topic, payload) that asks for the configuration, where it does not come by itself
     greets = False  # it is to be sent (again)
     lost_state = False  # the state is to be sent again
+    gone = None  # and before it this (bytes)
     busy = 0  # how often in a row the hub was too busy for one of these two
 
     def __init__(self, settings, device):
@@ -135,6 +136,10 @@ class Hub:
         if kind == EVENT:
             return kind, self.event(topic, payload), None
         return kind, self.command(topic) if kind == COMMAND else "", payload
+
+    # The state (bytes) as the hub takes it. ValueError if it does not.
+    def state(self, payload):
+        return payload
 
     # (topic, payload) that answers the command that was read last; None: it wants no answer.
     def answer(self, status, payload):
