@@ -40,7 +40,7 @@ class State:
             self.id = 0
             self._since_ms = now_ms
         payload = self._birth or (self._payload if self._due else None)
-        if payload and (self._since_ms is None or ticks.diff(now_ms, self._since_ms) >= self._every_ms):
+        if payload and (self._since_ms is None or (now_ms - self._since_ms) & ticks.MASK >= self._every_ms):
             self._sent = payload
             self.id = session.ask(self._topic, payload, now_ms, self._retain)
         return payload is not None

@@ -78,6 +78,16 @@ def case_the_next_one_waits_from_the_answer_on():
     assert times_ms == [_EVERY_MS]
 
 
+# Ticks come again after twelve days, and the half of them looks like the future.
+def case_after_a_week_without_any_it_is_sent_at_once():
+    desk = _Desk()
+    desk.state.set(b"1")
+    desk.run(100)
+    desk.now_ms = ticks.add(desk.now_ms, 7 * 86400 * 1000)
+    desk.state.set(b"2")
+    assert desk.run(100)[0] == [b"2"]
+
+
 def case_one_set_while_another_is_under_way_is_sent_behind_it():
     desk = _Desk()
     desk.state.set(b"1")
