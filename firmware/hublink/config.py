@@ -2,7 +2,7 @@
 # Pure. Every complaint names the setting, what was given and what is expected. Unknown settings are
 # refused, so a misspelt one cannot silently leave its default in force; none switches verification off.
 import json
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 
 from . import hubs, limits, spool
 from .protocol import dns, packets
@@ -139,15 +139,19 @@ def _der(setting, name, read, wrong):
     return data
 
 
-# A key of the hub's, as its console shows it.
+# A key of the hub's, as its console shows it. What is no base64 in it a2b_base64 would pass over.
 def _base64(setting, name, read, wrong):
     try:
         data = read(name).strip()
-        if len(a2b_base64(data)) >= 16:
+        key = a2b_base64(data)
+        if len(key) >= 16 and b2a_base64(key).strip() == data:
             return data
     except (OSError, ValueError):
         pass
-    wrong.append("%s: %s cannot be read, expected a key of 16 bytes or more in base64" % (setting, name))
+    wrong.append(
+        "%s: %s cannot be read, expected a key of 16 bytes or more in base64; "
+        "of a connection string what follows SharedAccessKey=" % (setting, name)
+    )
     return b""
 
 

@@ -748,7 +748,10 @@ def case_a_secret_is_base64_of_16_bytes_or_more():
     given["tls"] = {"ca": ["ca.der"], "secret": "device.key"}
     parsed = _parse(given)
     good = b"MDEyMzQ1Njc4OWFiY2RlZg=="
-    for data in (good, good + b"\n", b"", b"MDEy", b"\xff" * 32):
+    for data in (
+        good, good + b"\n", b"", b"MDEy", b"\xff" * 32, b"!!!!" + good, good[:8] + b"\n" + good[8:],
+        good[:-1], good + b"=", b"-_" + good[2:], b"HostName=h.example.test;DeviceId=d;SharedAccessKey=" + good,
+    ):  # fmt: skip
 
         def read(name, data=data):
             return data if name == "device.key" else _FILES[name]
@@ -758,8 +761,8 @@ def case_a_secret_is_base64_of_16_bytes_or_more():
         except config.ConfigError as e:
             secret = None
             expected = "tls.secret: device.key cannot be read, expected a key of 16 bytes or more in base64"
-            assert str(e) == expected
-        assert secret == (good if data.startswith(good) else None), data
+            assert str(e) == expected + "; of a connection string what follows SharedAccessKey="
+        assert secret == (good if data.strip() == good else None), data
 
 
 # -- the table itself ----------------------------------------------------------------------------
