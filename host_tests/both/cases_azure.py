@@ -76,6 +76,7 @@ def case_values_are_null_empty_or_text():
         ("a=100%", {"a": "100%"}),
         ("a=%zz", {"a": "%zz"}),
         ("a=%C3%BC", {"a": "\u00fc"}),
+        ("a=%FF&b=%41%FF", {"a": "%FF", "b": "%41%FF"}),
         ("&&a=1&", {"a": "1"}),
     ):
         assert azure.bag(text) == found, text
@@ -97,6 +98,27 @@ def case_a_method_is_a_command_that_wants_an_answer():
     assert _read(hub, b"$iothub/methods/POST/reboot/?$rid=1f", b"{}") == (generic.COMMAND, "reboot", b"{}")
     assert hub.answer(200, b"1") == (b"$iothub/methods/res/200/?$rid=1f", b"1")
     assert hub.answer(404, b"") == (b"$iothub/methods/res/404/?$rid=1f", b"")
+
+
+def case_names_of_methods_come_as_they_were_given():
+    for quoted, name in (
+        (b"set%20lamp", "set lamp"),
+        (b"get%2Ftemp", "get/temp"),
+        (b"%C3%BC", "\u00fc"),
+        (b"100%", "100%"),
+        (b"%FF", "%FF"),
+    ):
+        hub = _hub()
+        topic = b"$iothub/methods/POST/" + quoted + b"/?$rid=1"
+        assert _read(hub, topic, b"1") == (generic.COMMAND, name, b"1")
+        assert hub.answer(200, b"") == (b"$iothub/methods/res/200/?$rid=1", b"")
+
+
+# Rather with odd properties than not at all.
+def case_a_message_with_properties_that_are_no_text_is_not_lost():
+    hub = _hub()
+    assert _read(hub, b"devices/plant-7/messages/devicebound/%FF", b"go") == (generic.COMMAND, "", b"go")
+    assert hub.properties == {"%FF": None}
 
 
 def case_the_whole_twin_is_asked_for_and_what_it_desires_is_the_configuration():

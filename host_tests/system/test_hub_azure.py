@@ -111,6 +111,8 @@ def test_configuration_is_all_that_the_twin_desires(station):
 
 def test_method_is_a_command_whose_result_is_the_answer(station):
     assert station.hub.call_method(NAME, "add", "[1, 2]") == {"status": 200, "payload": 3}
+    assert station.hub.call_method(NAME, "get/the lamp") == {"status": 200, "payload": None}
+    station.line("test: command get/the lamp b")
     assert station.hub.call_method(NAME, "quiet") == {"status": 200, "payload": None}
     assert station.hub.call_method(NAME, "fail")["status"] == 500
     station.line("trouble handler_raised")

@@ -49,7 +49,10 @@ def _unquote(text):
             out += bytes((int(part[:2], 16),)) + part[2:]
         except ValueError:
             out += b"%" + part
-    return out.decode()
+    try:
+        return out.decode()
+    except ValueError:  # that is no text
+        return text
 
 
 # A property bag: "a=1&b=&c" is {"a": "1", "b": "", "c": None}.
@@ -168,7 +171,7 @@ class Hub(generic.Hub):
         request = bag(levels[-1].lstrip("?")).get("$rid")
         if kind == generic.COMMAND:
             self._method = request
-            return kind, levels[3], payload
+            return kind, _unquote(levels[3]), payload
         return self._twin(levels[3], request, payload)
 
     def _twin(self, status, request, payload):
