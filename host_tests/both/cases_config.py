@@ -729,6 +729,23 @@ def case_flash_holds_at_least_twice_the_outbox():
     assert _complaints(_set(given, "flash.messages_len", 16383)) == [complaint]
 
 
+def case_no_topic_is_where_the_hub_alone_reports():
+    topics = [row[0] for row in _TOPIC_SETTINGS]
+    for prefix in ("$SCW/events", "own/{device}"):
+        base = _set(_with_hub(_SCALEWAY), "hub.events_prefix", prefix)
+        for name in topics:
+            for end in ("", "/error/device/{device}"):
+                told = _complaints(_set(base, name, prefix + end))
+                topic = (prefix + end).replace("{device}", "d1")
+                expected = "expected a topic outside hub.events_prefix"
+                assert told == ['%s: "%s", %s' % (name, topic, expected)]
+            for good in ("$SCW/other", prefix + "-2", "$SCW"):
+                assert _complaints(_set(base, name, good)) == []
+    assert len(_complaints(_set(base, "hub.state_topic", "own/d1"))) == 1  # the same, once it is filled in
+    for name in topics[-2:]:
+        assert _complaints(_set(base, name, "")) == []
+
+
 def case_names_on_a_hub_with_fixed_topics_are_such_as_it_admits():
     rule = "3 to 255 of letters, digits and -._~%, a letter first, not goog"
     for hub in (_CLEARBLADE, _OMNICORE):
@@ -750,7 +767,7 @@ def case_a_secret_is_base64_of_16_bytes_or_more():
     good = b"MDEyMzQ1Njc4OWFiY2RlZg=="
     for data in (
         good, good + b"\n", b"", b"MDEy", b"\xff" * 32, b"!!!!" + good, good[:8] + b"\n" + good[8:],
-        good[:-1], good + b"=", b"-_" + good[2:], b"HostName=h.example.test;DeviceId=d;SharedAccessKey=" + good,
+        good[:-1], good + b"=", b"-_" + good[2:], b"HostName=h.test;DeviceId=d;SharedAccessKey=" + good,
     ):  # fmt: skip
 
         def read(name, data=data):

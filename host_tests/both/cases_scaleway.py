@@ -78,6 +78,18 @@ def case_events_are_subscribed_for_at_qos_0():
     assert _hub(events_prefix="my/events").subscriptions() == [(b"my/events/#", 0)]
 
 
+def case_a_folder_does_not_lead_to_where_the_hub_reports():
+    hub = _hub(telemetry_topic="$SCW")
+    for folder in ("eve", "events-2"):
+        assert hub.checked(hub.telemetry(folder)) == b"$SCW/" + folder.encode()
+    try:
+        hub.checked(hub.telemetry("events/error/device/x"))
+    except ValueError as e:
+        assert "is where the hub reports" in str(e), e
+    else:
+        raise AssertionError
+
+
 def case_a_shared_hub_takes_no_retained_message():
     assert _hub().retain is False
     assert _hub().will() == (b"plant-7/status", b'{"online":false}', 1, False)

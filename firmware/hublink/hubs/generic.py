@@ -122,7 +122,7 @@ class Hub:
     def checked(self, topic, allowed=True):
         if not allowed or not packets.is_topic(topic, 0, len(topic)):
             raise ValueError("%s is no topic of a %s hub's" % (topic, self.NAME))
-        if self.events_prefix and topic.startswith(self.events_prefix):
+        if self.events_prefix and (topic + b"/").startswith(self.events_prefix + b"/"):
             raise ValueError("%s is where the hub reports" % topic)
         return topic
 

@@ -79,6 +79,14 @@ class Hub(generic.Hub):
         self.device_id = settings["device_id"].replace("{device}", device)
         self.retain = settings["plan"] == "dedicated"
 
+    @staticmethod
+    def check(settings, device, wrong):
+        prefix = settings["events_prefix"].replace("{device}", device) + "/"
+        for key, *_ in generic.TOPICS:
+            topic = settings[key].replace("{device}", device)
+            if (topic + "/").startswith(prefix):
+                wrong.append('hub.%s: "%s", expected a topic outside hub.events_prefix' % (key, topic))
+
     # The certificate is the identity; the device id goes into both fields that can carry it.
     def credentials(self, _token):
         device_id = self.device_id.encode()
