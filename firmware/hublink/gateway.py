@@ -94,7 +94,7 @@ class Gateway:
             return False
         hub = self._hub
         topic = hub.bound_topic(name, b"events/" + folder.encode() if folder else b"events")
-        return self._send(hub.checked(topic) if folder else topic, payload, 1)
+        return self._send(hub.permitted(topic) if folder else topic, payload, 1)
 
     def set_state(self, name, data):
         """The state of a device: the last one set is sent, as soon as the hub bears it."""

@@ -140,7 +140,7 @@ class Node:
     def publish(self, topic, payload, qos=0, retain=False):
         """Sends bytes to a topic of your own. False if they were lost; ValueError if the hub forbids it."""
         hub = self.hub
-        topic = hub.checked(packets.to_bytes(topic), hub.FREE_TOPICS)
+        topic = hub.permitted(packets.to_bytes(topic), hub.FREE_TOPICS)
         if not 0 <= qos <= hub.MAX_QOS or (retain and not hub.retain):
             raise ValueError("publish: QoS %s, retain %s: more than this hub takes" % (qos, retain))
         return self.uplink.send(topic, packets.to_bytes(payload), qos, retain)
@@ -234,7 +234,7 @@ class Node:
         return idle_ms
 
     def _topic(self, folder):
-        return self.hub.checked(self.hub.telemetry(folder)) if folder else self.hub.telemetry_topic
+        return self.hub.permitted(self.hub.telemetry(folder)) if folder else self.hub.telemetry_topic
 
     def _send(self, topic, name, data, durable=False, expiry_s=0):
         now_s = self.uplink.clock.now_s()

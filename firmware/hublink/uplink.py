@@ -258,7 +258,7 @@ class Uplink:
             self._busy_for_ms = hub.busy and system.random30() % (limits.BACKOFF_BASE_MS << min(hub.busy, 5))
         if (now_ms - self._busy_ms) & ticks.MASK < self._busy_for_ms:
             return
-        if hub.greets and self.session.announce(hub.greeting[0], hub.greeting[1], False):
+        if hub.greets and self.session.announce(*hub.greeting, False):
             hub.greets = False
         if hub.lost_state:
             hub.lost_state = False

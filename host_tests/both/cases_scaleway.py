@@ -81,9 +81,9 @@ def case_events_are_subscribed_for_at_qos_0():
 def case_a_folder_does_not_lead_to_where_the_hub_reports():
     hub = _hub(telemetry_topic="$SCW")
     for folder in ("eve", "events-2"):
-        assert hub.checked(hub.telemetry(folder)) == b"$SCW/" + folder.encode()
+        assert hub.permitted(hub.telemetry(folder)) == b"$SCW/" + folder.encode()
     try:
-        hub.checked(hub.telemetry("events/error/device/x"))
+        hub.permitted(hub.telemetry("events/error/device/x"))
     except ValueError as e:
         assert "is where the hub reports" in str(e), e
     else:

@@ -131,7 +131,8 @@ class Hub(generic.Hub):
     def bound_of(self, topic):
         return None
 
-    # The answer to _GET has to fit: it holds what is desired, the state, and at times the one before as well.
+    # The answer to _GET has to fit into receive_len (uplink.py sets it): it holds what is desired, the state,
+    # and at times the one before as well.
     def state(self, payload):
         most_len = min(self.receive_len // 3, _PATCH_LEN)
         new = json.loads(payload)

@@ -18,13 +18,13 @@ _LETTERS = "0123456789-._~%abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DETACHED = "GATEWAY_DETACHMENT_DEVICE_ERROR"
 
 
-# What names a device, a bound one too, or a registry. Others make topics for which the hub may close the
-# connection, or never answers (requirements); a + cannot be in one.
 _ID = "3 to 255 of letters, digits and -._~%, a letter first, not goog"
 
 
+# May a device, a bound one too, or a registry be called that? For the topics that other names make the hub
+# may close the connection (requirements); a + cannot be in one.
 def _is_id(name):
-    is_plain = name[:1].isalpha() and all([c in _LETTERS for c in name])
+    is_plain = name[:1].isalpha() and not name.strip(_LETTERS)
     return is_plain and 2 < len(name) < 256 and not name.startswith("goog")
 
 

@@ -119,7 +119,7 @@ class Hub:
 
     # A topic (bytes) to publish to that the user had a word in. ValueError if it is none: the hub would end
     # every connection for it, while the message waits.
-    def checked(self, topic, allowed=True):
+    def permitted(self, topic, allowed=True):
         if not allowed or not packets.is_topic(topic, 0, len(topic)):
             raise ValueError("%s is no topic of a %s hub's" % (topic, self.NAME))
         if self.events_prefix and (topic + b"/").startswith(self.events_prefix + b"/"):
