@@ -12,7 +12,8 @@ PAGE = (paths.ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
 NODE, DESK = (PAGE.split(f"\n## {heading} says\n")[0] for heading in ("What the desk", "What MicroPython"))
 DESK = DESK[len(NODE) :]
 # Hubs and the configuration have words of their own, which are none of these.
-FIRMWARE = [path for path in (paths.FIRMWARE / "hublink").rglob("*.py") if "hubs" not in path.parts]
+PACKAGE = paths.FIRMWARE / "hublink"
+FIRMWARE = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE / "hubs"]
 FIRMWARE = [path for path in FIRMWARE if path.name not in ("config.py", "events.py")]
 CHIPS = sorted(paths.BOARDS.glob("chip_*.py"))
 
