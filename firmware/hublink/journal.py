@@ -60,7 +60,7 @@ class Journal:
             self._find_end()
             if self._next_seq == segments[-1]:  # it holds nothing and is to be written anew
                 segments.pop()
-        self.read_seq = segments[0] if segments else self._next_seq  # of the next record to read
+        self.read_seq = self._first(0)  # of the next record to read
         self._reading = 0  # in this segment
         self._at = 0  # there
 
@@ -141,23 +141,29 @@ class Journal:
         self._next_seq = ticks.add(seq, taken)
         return taken
 
-    # Removes the oldest segment. Returns False if there is none.
+    # Removes the oldest segment. Returns False if there is none. After a MemoryError the next call goes on.
     def drop_oldest(self):
         segments = self._segments
         if not segments:
             return False
         try:
-            self._folder.remove(_name(segments.pop(0)))
+            self._folder.remove(_name(segments[0]))
         except OSError:  # it is gone, or comes again after a reset
             pass
-        if not segments:
-            self._end = 0
         if self._reading:
             self._reading -= 1
         else:
             self._at = 0
-            self._skip_to(segments[0] if segments else self._next_seq, "full")
+            self._skip_to(self._first(1), "full")
+        segments.pop(0)
+        if not segments:
+            self._end = 0
         return True
+
+    # The first number of this segment; of the one behind the last, that of the next record.
+    def _first(self, index):
+        segments = self._segments
+        return segments[index] if index < len(segments) else self._next_seq
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -175,8 +181,7 @@ class Journal:
     # keep(length, expires_s) takes what was read there. Returns True if more can be read at once.
     def read(self, place, keep, now_s):
         segments = self._segments
-        is_last = self._reading == len(segments) - 1
-        following = self._next_seq if is_last else segments[self._reading + 1]
+        following = self._first(self._reading + 1)
         try:
             with self._folder.open(_name(segments[self._reading]), "rb") as f:
                 if not self._read_file(f, following, place, keep, now_s):
@@ -184,7 +189,7 @@ class Journal:
         except OSError:  # it cannot be read any more
             pass
         self._skip_to(following, "damaged")
-        if not is_last:
+        if self._reading < len(segments) - 1:
             self._reading += 1
             self._at = 0
         return self.unread() > 0
@@ -202,17 +207,16 @@ class Journal:
                 self._at += 1
                 continue
             length, seq, expires_s = record
-            self._at += HEAD_LEN + length
-            stop = self._at + _SEARCH_LEN
             # What was read before, or is written again in the next segment, does not count.
-            if ticks.diff(seq, self.read_seq) < 0 or ticks.diff(seq, following) >= 0:
-                continue
-            self._skip_to(seq, "damaged")
-            if expires_s and now_s >= expires_s:
-                self._skip_to(ticks.add(seq, 1), "expired")
-            else:
-                self.read_seq = ticks.add(seq, 1)
-                keep(length, expires_s)
+            if ticks.diff(seq, self.read_seq) >= 0 and ticks.diff(seq, following) < 0:
+                self._skip_to(seq, "damaged")
+                if expires_s and now_s >= expires_s:
+                    self._skip_to(ticks.add(seq, 1), "expired")
+                else:
+                    self.read_seq = ticks.add(seq, 1)
+                    keep(length, expires_s)
+            self._at += HEAD_LEN + length  # not before it is dealt with: counting losses may raise
+            stop = self._at + _SEARCH_LEN
         return True
 
     # Messages were lost: the next one to read is seq.
@@ -228,6 +232,5 @@ class Journal:
 
     # All messages before seq, which was read, need not be kept.
     def acknowledged(self, seq):
-        segments = self._segments
-        while segments and ticks.diff(seq, segments[1] if len(segments) > 1 else self._next_seq) >= 0:
+        while self._segments and ticks.diff(seq, self._first(1)) >= 0:
             self.drop_oldest()

@@ -13,19 +13,30 @@ _NOW_S = 1800000000
 
 
 class Files:
-    """A folder in memory. fail: errno that all who write get, 0: none; lands: it is written nevertheless."""
+    """A folder in memory. fail: errno that all who write get, 0: none; lands: it is written nevertheless.
+
+    full_in: so many calls, its own and its files', from now on the heap is full for one; -1: never.
+    """
 
     def __init__(self):
         self.data = {}
         self.opened = 0
         self.fail = 0
         self.lands = False
+        self.full_in = -1
+
+    def allocate(self):
+        self.full_in -= 1
+        if self.full_in == -1:
+            raise MemoryError
+        self.full_in = max(-1, self.full_in)
 
     def names(self):
         return list(self.data)
 
     def open(self, name, mode):
         self.opened += 1
+        self.allocate()
         if mode == "rb" and name not in self.data:
             raise OSError(2)
         if mode != "rb" and self.fail and not self.lands:
@@ -33,6 +44,7 @@ class Files:
         return File(self, name, mode)
 
     def remove(self, name):
+        self.allocate()
         if name not in self.data:
             raise OSError(2)
         del self.data[name]
@@ -55,6 +67,7 @@ class File:
                 raise OSError(self._folder.fail)
 
     def write(self, data):
+        self._folder.allocate()
         self._data += data
 
     def seek(self, at, whence=0):
@@ -62,6 +75,7 @@ class File:
         return self._at
 
     def readinto(self, buf):
+        self._folder.allocate()
         data = self._data[self._at : self._at + len(buf)]
         buf[: len(data)] = data
         self._at += len(data)
@@ -272,6 +286,39 @@ def case_a_file_that_cannot_be_read_is_passed_over():
     del files.data[names[1]]
     assert device.drain() == _range(10) + _range(20, 25)
     assert device.spool.lost == {"damaged": 10}
+
+
+def _needing_heap(files, function):
+    def called(*arguments):
+        files.allocate()
+        function(*arguments)
+
+    return called
+
+
+# Whichever call finds the heap full, once: it all goes on, and everything arrives, once and in order.
+def case_a_moment_without_heap_loses_nothing():
+    for damage in (0, 1):
+        for full_in in range(160):
+            files, names = _filled()
+            files.data[names[0]][1200] ^= damage
+            device = Device(files)
+            device.journal.lose = _needing_heap(files, device.journal.lose)
+            kept = _range(2) + _range(3, 25)
+            files.full_in = full_in
+            for number in range(25, 60):
+                try:
+                    device.step(True)
+                    device.send()
+                    if device.put(number, durable=True):
+                        kept.append(number)
+                except MemoryError:
+                    pass
+            assert files.full_in == -1
+            got = device.drain()
+            assert got == sorted(set(got)) and set(kept) <= set(got), (damage, full_in, got)
+            assert device.spool.lost == ({"damaged": 1} if damage else {}), (full_in, device.spool.lost)
+            device.until_flash_is_free(files)
 
 
 def case_damage_is_searched_a_little_at_a_time():
