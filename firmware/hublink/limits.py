@@ -37,7 +37,7 @@ DNS_CACHE_MAX_S = const(86400)
 SNTP_REPLY_MS = const(2000)
 SNTP_TRIES = const(3)
 # The clock is set again this often while online: crystals drift about 2 s a day.
-SNTP_AGAIN_MS = const(6 * 3600 * 1000)
+SNTP_AGAIN_S = const(6 * 3600)
 # A subscription that the hub refused is asked for again after this long.
 SUBSCRIBE_AGAIN_MS = const(60000)
 # A bound device is attached by then, or it is asked for again later: the hub does not answer a refusal.

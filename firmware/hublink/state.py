@@ -40,6 +40,7 @@ class State:
             self.id = 0
             self._since_ms = now_ms
         payload = self._birth or (self._payload if self._due else None)
+        # What passed is 0 or more, however long ago it was: after a wrap the wait may begin once more.
         if payload and (self._since_ms is None or (now_ms - self._since_ms) & ticks.MASK >= self._every_ms):
             self._sent = payload
             self.id = session.ask(self._topic, payload, now_ms, self._retain)

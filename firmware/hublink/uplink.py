@@ -45,7 +45,7 @@ class Uplink:
         self._failures = 0  # in a row, behind Wi-Fi
         self._oversized = 0  # messages that the session left out, as far as reported
         self._syncing = False  # the clock is being asked while online
-        self._sync_ms = None  # when it last was
+        self._sync_s = -limits.SNTP_AGAIN_S  # when it last was; in uptime, for ticks wrap
         self._busy = 0  # the hub's count, and since when and for how long that is waited for
         self._busy_ms = self._busy_for_ms = 0
         self._uptime_s = 0
@@ -200,7 +200,7 @@ class Uplink:
                 return limits.POLL_MS
             if answer and not self.clock.trusted:
                 return self._fail(answer, now_ms)
-            self._clock_answered(answer, now_ms)
+            self._clock_answered(answer)
         self._announced = False
         self.hub.greets = self.hub.greeting is not None
         self._asked = 0  # packet id of the subscription
@@ -328,9 +328,9 @@ class Uplink:
     # -- the clock ---------------------------------------------------------------------------
 
     # answer: "" or why no server told the time; the clock then is plausible nevertheless.
-    def _clock_answered(self, answer, now_ms):
+    def _clock_answered(self, answer):
         self.clock.stale = False
-        self._sync_ms = now_ms
+        self._sync_s = self._uptime_s
         if answer:
             self._trouble(answer)
             return
@@ -350,9 +350,7 @@ class Uplink:
             answer = self.clock.poll(now_ms, self._uptime_s, self._resolver)
             if answer is not None:
                 self._syncing = False
-                self._clock_answered(answer, now_ms)
-        elif self.clock.servers and (
-            self._sync_ms is None or ticks.diff(now_ms, self._sync_ms) >= limits.SNTP_AGAIN_MS
-        ):
+                self._clock_answered(answer)
+        elif self.clock.servers and self._uptime_s - self._sync_s >= limits.SNTP_AGAIN_S:
             self._syncing = True
             self.clock.start()

@@ -78,14 +78,19 @@ def case_the_next_one_waits_from_the_answer_on():
     assert times_ms == [_EVERY_MS]
 
 
-# Ticks come again after twelve days, and the half of them looks like the future.
-def case_after_a_week_without_any_it_is_sent_at_once():
-    desk = _Desk()
-    desk.state.set(b"1")
-    desk.run(100)
-    desk.now_ms = ticks.add(desk.now_ms, 7 * 86400 * 1000)
-    desk.state.set(b"2")
-    assert desk.run(100)[0] == [b"2"]
+# Ticks wrap: what is more than six days ago must not seem to come yet. polled: online all the while.
+def case_days_of_quiet_hold_nothing_back():
+    for polled in (True, False):
+        for days in (1, 7, 10, 13):
+            desk = _Desk()
+            desk.state.set(b"1")
+            desk.run(100)
+            for _ in range(days * 24):
+                desk.now_ms = ticks.add(desk.now_ms, 3600000)
+                if polled:
+                    assert desk.state.poll(desk.now_ms) is False
+            desk.state.set(b"2")
+            assert desk.run(100) == ([b"2"], [0]), (polled, days)
 
 
 def case_one_set_while_another_is_under_way_is_sent_behind_it():

@@ -6,6 +6,7 @@ import importlib
 import pytest
 
 from host_tests.fakes import World
+from host_tests.fakes.clock import NEVER
 from host_tests.simulation.weather import (
     BACKOFF_S,
     BOARDS,
@@ -54,6 +55,29 @@ def test_ticks_wrap_while_online_and_quiet(before_wrap_s):
         world.run(for_s=300)
         assert not world.node.uplink.link.failed_count and not world.hub.cuts
         assert world.hub.packets < 20
+
+
+@pytest.mark.parametrize("days", [7, 10])
+def test_days_without_the_hub_hold_nothing_back(days):
+    with World() as world:
+        world.boot(counting)
+        world.node.set_state({"v": 1})
+        world.run(until=world.online, limit_s=CONNECT_S)
+        world.run(for_s=60)
+        world.hub.stop()
+        for _ in range(days):
+            world.clock.deadline_ms = NEVER  # not every turn of a day: one long one, and some
+            world.clock.wait(DAY_S * 1000)
+            world.run(for_s=60)
+        world.hub.start()
+        world.run(until=world.online, limit_s=BACKOFF_S + CONNECT_S)
+        world.node.set_state({"v": 2})
+        queries, turns = world.sntp.queries, world.turns
+        world.run(for_s=60)
+        states = [arrival.payload for arrival in world.hub.received if arrival.topic.endswith("/state")]
+        assert states == [b'{"v": 1}', b'{"v": 2}']
+        assert world.sntp.queries == queries + 1, "the clock was kept"
+        assert world.turns < turns + 300
 
 
 def test_fortnight_of_quiet_crosses_the_wrap_twice(monkeypatch):
