@@ -51,7 +51,7 @@ class Inbox:
                 result = function(name, payload)
                 status = 200
             except Exception as e:
-                self._trouble("handler_raised", repr(e))
+                self._trouble("handler_raised", e)
         answer = self._hub.answer(status, b"" if result is None else json.dumps(result).encode())
         if answer:
             self._uplink.send(answer[0], answer[1], 0)
@@ -71,4 +71,4 @@ class Inbox:
                 return
             self._own_s = up_s
         for raised in self.on_event.call(event):
-            self._trouble("handler_raised", repr(raised))
+            self._trouble("handler_raised", raised)

@@ -253,7 +253,7 @@ class Node:
             system.collect()
             self._trouble("out_of_memory", name)
         except Exception as e:
-            self._trouble("sensor_" + name, repr(e))
+            self._trouble("sensor_" + name, e)
 
     def _keep(self, now_ms):
         try:
@@ -281,7 +281,7 @@ class Node:
             system.collect()
             self._trouble("out_of_memory", "message")
         except Exception as e:
-            self._trouble("handler_raised", repr(e))
+            self._trouble("handler_raised", e)
 
 
 def _log(text):

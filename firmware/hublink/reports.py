@@ -17,9 +17,14 @@ class Reports:
         ca_day = min(map(x509.expiry_day, files["ca"]))
         self.expiries = {"cert_days": x509.expiry_day(files["cert"] or b""), "ca_days": ca_day}  # Unix days
 
-    # Something went wrong that the hub should hear of: a line now, a count in telemetry once online.
-    def trouble(self, reason, detail=None):
-        text = str(detail or "").strip().replace("\n", "; ")  # TLS gives its reasons a line each
+    # Something went wrong that the hub should hear of: a line now, a count in telemetry once online. detail
+    # may be what the user's code raised, with more data than the heap has room for as text.
+    def trouble(self, reason, detail=""):
+        try:
+            text = repr(detail) if isinstance(detail, Exception) else str(detail)
+        except Exception:
+            text = type(detail).__name__
+        text = text[: limits.ERROR_LEN].strip().replace("\n", "; ")  # TLS gives its reasons a line each
         self._log("trouble %s: %s" % (reason, text) if text else "trouble " + reason)
         if reason in self.troubles or len(self.troubles) < limits.TROUBLES_MAX:
             self.troubles[reason] = self.troubles.get(reason, 0) + 1

@@ -149,7 +149,7 @@ class Uplink:
         self._log("link %s -> %s" % (before, link.NAMES[self.link.state]))
         return 0
 
-    def _fail(self, reason, now_ms, detail=None):
+    def _fail(self, reason, now_ms, detail=""):
         before = link.NAMES[self.link.state]
         self._trouble(reason, detail)
         self._leave(now_ms)
@@ -286,7 +286,7 @@ class Uplink:
             if self._token:
                 self._token.drop()
             self._backoff.to_cap()
-        return self._fail(reason, now_ms, at.detail)
+        return self._fail(reason, now_ms, str(at.detail or ""))
 
     # -- subscriptions -----------------------------------------------------------------------
 

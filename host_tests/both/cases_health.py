@@ -151,6 +151,25 @@ def case_a_long_traceback_keeps_its_end():
     assert len(error) == limits.ERROR_LEN and error.strip().endswith("x the end")
 
 
+def case_a_traceback_that_needs_more_than_the_heap_is_a_name():
+    class BadFrame(ValueError):
+        def __repr__(self):
+            raise MemoryError
+
+    class Full:
+        def StringIO(self):
+            raise MemoryError
+
+    device = Device()
+    health = device.start("power_on")
+    io, system.io = system.io, Full()
+    try:
+        health.crashed(BadFrame())
+    finally:
+        system.io = io
+    assert device.board.resets == 1 and device.start().crash["error"] == "BadFrame"
+
+
 def case_a_wrong_configuration_goes_to_the_repl():
     class ConfigError(ValueError):
         pass

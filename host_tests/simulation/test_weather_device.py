@@ -48,6 +48,30 @@ def test_sensor_runs_out_of_memory(board):
         world.run(until=lambda: world.hub.telemetry("probe"), limit_s=10)
 
 
+class BadFrame(ValueError):
+    """What was read is in it, and is more than the heap has room for as text."""
+
+    def __repr__(self):
+        raise MemoryError("memory allocation failed, allocating 32000 bytes")
+
+
+def test_what_was_raised_is_too_long_for_a_line():
+    def program(node):
+        failing_at(2, BadFrame())(node)
+
+        @node.on_event()
+        def broken(event):
+            raise BadFrame
+
+    with World() as world:
+        world.boot(program)
+        assert_recovered(world, "sensor_probe", CONNECT_S)
+        world.run(until=lambda: world.hub.telemetry("probe"), limit_s=10)
+        world.hub.publish("errors/one", b"something is wrong")
+        assert_recovered(world, "handler_raised", 10)
+        assert len(world.logged(": BadFrame")) == 3
+
+
 _NOT_JSON = {"nan": float("nan"), "object": object(), "key": {1: 2}, "bytes": b"bytes", "deep": [[[[[1]]]]]}
 
 

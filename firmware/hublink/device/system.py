@@ -53,16 +53,17 @@ def heap_low():
     return _heap_low
 
 
-# Prints the exception with its traceback, and returns that text.
+# Prints the exception with its traceback, and returns that text; its name where that takes more than the heap
+# has, or raises.
 def print_exception(e):
-    sys.print_exception(e)
-    gc.collect()
     try:
+        sys.print_exception(e)
+        gc.collect()
         text = io.StringIO()
         sys.print_exception(e, text)
         return text.getvalue()
-    except MemoryError:
-        return repr(e)
+    except Exception:
+        return type(e).__name__
 
 
 # Unloads a submodule that is not needed again, and frees what only it held.
