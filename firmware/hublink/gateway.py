@@ -135,7 +135,7 @@ class Gateway:
                 try:
                     self._id = self._ask()
                 except Exception as e:  # the user's token(), or a packet that is too long
-                    self._failed("attach_failed", now_ms, repr(e))
+                    self._failed("attach_failed", now_ms, e)
                     return limits.POLL_MS
             elif self._step != _SUBSCRIBE and passed_ms >= limits.ATTACH_MS:
                 self._failed("attach_timeout", now_ms, self._now.name)

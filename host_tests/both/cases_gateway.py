@@ -234,10 +234,14 @@ def case_attaching_twice_is_attaching_anew():
 
 
 def case_a_token_that_cannot_be_made_is_a_trouble_and_no_more():
+    class LongError(KeyError):
+        def __repr__(self):
+            raise MemoryError
+
     desk = _Desk()
 
     def token():
-        raise KeyError("no key")
+        raise LongError
 
     desk.gateway.attach("dev1", token)
     desk.gateway.attach("dev2", "x" * 2000)  # fits into no packet
