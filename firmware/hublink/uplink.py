@@ -109,8 +109,8 @@ class Uplink:
         now_ms = system.now_ms()
         if self.link.state == link.ONLINE:
             self._announce(b'{"online":false}')
-            self.connection.poll(now_ms, self._uptime_s)
-        self.connection.close(now_ms, True)
+            self._poll(now_ms)
+        self._leave(now_ms, True)
         if self.link.state != link.DOWN:
             self.link.event(link.FAILED, now_ms, "closed", 0)
 
@@ -153,7 +153,6 @@ class Uplink:
         before = link.NAMES[self.link.state]
         self._trouble(reason, detail)
         self._leave(now_ms)
-        self.clock.stop()
         if self.link.state > link.WIFI:
             self._doubt_wifi(reason)
         self.link.event(link.FAILED, now_ms, reason, system.random30())
@@ -170,6 +169,7 @@ class Uplink:
 
     def _leave(self, now_ms, goodbye=False):
         self.connection.close(now_ms, goodbye)
+        self.clock.stop()
         if self.gateway:
             self.gateway.lost()
 

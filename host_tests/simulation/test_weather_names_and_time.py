@@ -128,6 +128,18 @@ def test_clock_set_and_sntp_answers_nonsense(mode):
         assert world.node.uplink.link.failed_count == 0
 
 
+def test_close_leaves_no_question_to_a_time_server():
+    with booted_world("unix") as world:
+        world.sntp.mode = "silent"
+        world.run(until=lambda: world.online() and world.sntp.queries, limit_s=CONNECT_S)
+        world.node.close()
+        assert not world.device.stack.sockets
+        world.sntp.mode = "ok"
+        queries = world.sntp.queries
+        world.run(until=lambda: world.logged("was off by"), limit_s=CONNECT_S)
+        assert world.sntp.queries == queries + 1
+
+
 @pytest.mark.parametrize("board", RADIO_BOARDS)
 def test_clock_is_set_by_the_server_that_answers(board):
     with booted_world(board, clock={"servers": ["nowhere.example.test", TIME_NAME]}) as world:

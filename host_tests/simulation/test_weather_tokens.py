@@ -76,6 +76,20 @@ def test_devices_are_attached_again_before_what_was_in_flight_for_them():
         assert len(world.hub.farewells) == 1 and world.node.uplink.link.failed_count == 0
 
 
+def test_devices_are_attached_again_when_the_loop_goes_on_after_ctrl_c():
+    with cloud() as world:
+        gateway = world.node.gateway
+        for name in LIGHTS:
+            gateway.attach(name)
+        world.run(until=lambda: gateway.status() == {"ready": 3}, limit_s=10)
+        world.press_ctrl_c()
+        assert world.run(for_s=10) == "returned"
+        assert gateway.status() == {"waiting": 3} and not gateway.publish(LIGHTS[0], b"too soon")
+        world.run(until=lambda: gateway.status() == {"ready": 3}, limit_s=CONNECT_S)
+        again = [arrival.topic for arrival in world.hub.received if arrival.connection == 2]
+        assert sum(topic.endswith("/attach") for topic in again) == 3
+
+
 @pytest.mark.parametrize("code", [4, 5])
 def test_refused_token_is_made_anew_with_the_time_asked_for_again(code):
     with cloud() as world:
