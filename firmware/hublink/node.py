@@ -42,7 +42,7 @@ def start(program):
         else:
             program()
     except KeyboardInterrupt:  # somebody is at the REPL
-        health.leave()
+        health.goodbye()
         raise
     except Exception as e:
         health.crashed(e)
@@ -165,23 +165,34 @@ class Node:
                 self.uplink.wait(self.step(system.now_ms()))
                 self._watchdog.feed()
         except KeyboardInterrupt:
-            self.close()
-            if board.NEEDS_WIFI:
-                _log("stopped; the watchdog will reset the board. For a lasting REPL:")
-                _log("import hublink; hublink.maintenance(True)")
+            self._stopped()
         except Exception as e:
             self._health.crashed(e)
 
     async def serve(self):
-        """The same loop under asyncio."""
+        """The same loop under asyncio. Whoever cancels it closes the node."""
         import asyncio
 
         if board.maintenance():
             return
+        self._health.goodbye = self._stopped  # Ctrl-C mostly ends asyncio.run() alone
         self._watchdog.start()
-        while True:
-            await asyncio.sleep_ms(min(self.step(system.now_ms()), limits.SERVE_STEP_MS))
-            self._watchdog.feed()
+        try:
+            while True:
+                await asyncio.sleep_ms(min(self.step(system.now_ms()), limits.SERVE_STEP_MS))
+                self._watchdog.feed()
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        except Exception as e:
+            self._health.crashed(e)
+
+    # Somebody is at the REPL.
+    def _stopped(self):
+        self.close()
+        if board.NEEDS_WIFI:
+            _log("stopped; the watchdog will reset the board. For a lasting REPL:")
+            _log("import hublink; hublink.maintenance(True)")
 
     def step(self, now_ms):
         """One turn; returns for how many ms nothing needs doing unless bytes arrive."""

@@ -53,6 +53,33 @@ def test_exception_in_the_users_loop_is_reported(workshop, mosquitto, config, in
     assert len(crash["error"]) <= 512
 
 
+def test_exception_in_the_loop_under_asyncio_is_reported(workshop, mosquitto, config, interpreter, mpy):
+    broken = config.parent / "broken"
+    broken.write_text("serve and break")
+    with Listener(workshop, mosquitto.port, "#") as listener, board(config, interpreter, mpy) as node:
+        node.start()
+        node.wait_line("board: machine.reset\\(\\), restarting", STEP_S)
+        broken.unlink()
+        wait_crash(listener)
+    (crash,) = crashes(listener)
+    assert "TypeError: " in crash["error"] and "in serve" in crash["error"]
+
+
+@pytest.mark.parametrize("how", ["serve", "serve and cancel"])
+def test_loop_under_asyncio_says_goodbye(workshop, mosquitto, config, interpreter, mpy, how):
+    (config.parent / "broken").write_text(how)
+    with Listener(workshop, mosquitto.port, "#") as listener, board(config, interpreter, mpy) as node:
+        for _ in range(3):
+            node.start()
+            node.wait_line("quiet", STEP_S)
+            node.stop()
+        (config.parent / "broken").unlink()
+        node.start()
+        listener.wait(TOPIC, lambda m: m["name"] == "counted" and m["boot"] == 4)
+    assert mosquitto.log_path.read_text().count(f"Received DISCONNECT from {NAME}") == 3
+    assert not crashes(listener)
+
+
 def test_program_that_cannot_be_imported_leads_to_safe_mode(workshop, mosquitto, config, interpreter, mpy):
     (config.parent / "broken").write_text("import")
     with Listener(workshop, mosquitto.port, "#") as listener, board(config, interpreter, mpy) as node:

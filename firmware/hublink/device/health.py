@@ -41,6 +41,7 @@ class Health:
         self.safe = self.bad >= limits.BAD_BOOTS
         notes.save(boot=self.boot, bad=self.bad, crash=self.crash, error=None)
         system.collect()
+        self.goodbye = self.leave  # what there is to do when somebody ends the program
         self._up_s = self._online_s = system.uptime_s()
         self._state = link.DOWN
         if not board.maintenance():

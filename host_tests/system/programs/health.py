@@ -22,7 +22,7 @@ def program():
     node = Node()
     count = 0
 
-    @node.telemetry(every_s=0.1)
+    @node.telemetry(every_s=60 if how.startswith("serve") else 0.1)
     def counted():
         nonlocal count
         count += 1
@@ -34,7 +34,30 @@ def program():
         node.uplink.wait(node.step(system.now_ms()))
         if node.uplink.link.online_count:
             raise KeyError("in the user's loop")
-    node.run()
+    if how.startswith("serve"):
+        import asyncio
+
+        asyncio.run(serve(asyncio, node, how))
+    else:
+        node.run()
+
+
+# The loop as one of several tasks. What it is to do comes when the hub has nothing more to say.
+async def serve(asyncio, node, how):
+    task = asyncio.create_task(node.serve())
+    while not node.uplink.link.online_count or node._outbox.count:
+        await asyncio.sleep(0.01)
+    if how == "serve and break":
+        node.uplink.step = None
+    if how == "serve and cancel":
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+    print("quiet")
+    while True:
+        await asyncio.sleep(0.01)
 
 
 start(program)
