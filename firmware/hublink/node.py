@@ -124,13 +124,16 @@ class Node:
     def send(self, name, data, folder="", durable=False, expiry_s=0):
         """Sends data (what JSON can say) once, now or when the hub is back. False if it was lost.
 
-        durable: it survives a reset from now on; False then also says that it would not. expiry_s: it is
-        not sent later than this many seconds from now; 0: it waits for ever.
+        durable: it survives a reset from now on, and is of QoS 1; False then also says that it would not.
+        expiry_s: it is not sent later than this many seconds from now; 0: it waits for ever.
         """
         return self._send(self._topic(folder), name, data, durable, expiry_s)
 
     def flush(self):
-        """Lets all that was sent, and is not acknowledged, survive a reset. False if flash refuses."""
+        """Lets all that was sent, and is not acknowledged, survive a reset. False if flash refuses.
+
+        A message of QoS 0 is acknowledged by being written to a connection, alive or dead.
+        """
         return self._spool.flush()
 
     def set_state(self, data):

@@ -367,3 +367,28 @@ def outage(world, for_s=600):
     world.run(until=world.online, limit_s=BACKOFF_S + CONNECT_S)
     world.run(for_s=20)
     assert_readings_in_order(world)
+
+
+@pytest.mark.parametrize(
+    ("qos", "durable", "resets"), [(1, False, False), (0, True, False), (0, False, True)], ids=str
+)
+def test_what_was_flushed_while_the_hub_was_away_arrives(qos, durable, resets):
+    """Through a connection that is dead as soon as it is there; but of QoS 0, only through a reset."""
+    with online_world(program=None, telemetry={"qos": qos}) as world:
+        world.hub.stop()
+        world.run(for_s=5)
+        for number in range(5):
+            assert world.node.send("kept", number, durable=durable)
+        assert world.node.flush()
+        if resets:
+            world.lose_power()
+            world.boot()
+        else:
+            world.hub.start()
+            world.run(until=world.online, limit_s=BACKOFF_S + CONNECT_S)
+            world.hub.vanish()
+            world.run(for_s=20)
+        world.hub.start()
+        world.run(for_s=PUBACK_S + 2 * (TCP_S + BACKOFF_S))
+        arrived = [message["data"] for _, message in world.hub.telemetry("kept")]
+        assert sorted(set(arrived)) == list(range(5))
