@@ -1,8 +1,7 @@
 # What the hub says: which kind of message it is, and who hears of it. Pure.
-import json
-
 from . import events, limits
 from .hubs import generic
+from .telemetry import to_json
 
 
 class Inbox:
@@ -44,15 +43,17 @@ class Inbox:
     # On hubs that want an answer what the function returns is it (what JSON can say; None: nothing).
     def _obey(self, name, payload):
         function = self.on.get(generic.COMMAND)
-        status, result = 404, None
+        status, said = 404, b""
         if function:
             status = 500
             try:
                 result = function(name, payload)
+                if result is not None:
+                    said = to_json(result)
                 status = 200
             except Exception as e:
                 self._trouble("handler_raised", e)
-        answer = self._hub.answer(status, b"" if result is None else json.dumps(result).encode())
+        answer = self._hub.answer(status, said)
         if answer:
             self._uplink.send(answer[0], answer[1], 0)
 

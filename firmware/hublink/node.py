@@ -1,7 +1,5 @@
 # The node: the public API. It joins the user's functions, telemetry, events and the uplink in one
 # loop with one owner of time: step(now_ms).
-import json
-
 import board
 
 from . import VERSION, hubs, limits, link
@@ -15,7 +13,7 @@ from .outbox import Outbox
 from .protocol import packets
 from .reports import Reports
 from .spool import Spool
-from .telemetry import Telemetry
+from .telemetry import Telemetry, check_period, to_json
 from .uplink import Uplink
 
 _health = None
@@ -80,6 +78,7 @@ class Node:
 
     def telemetry(self, every_s, folder=""):
         """Decorator: the function's result is sent every every_s seconds, under the function's name."""
+        check_period(every_s)
 
         def add(function):
             topic = self._topic(folder)
@@ -90,6 +89,8 @@ class Node:
 
     def on_event(self, severity=None, code=None, object_id=None):
         """Decorator: the function is called with each Event of the hub that fits."""
+        if callable(severity):
+            raise TypeError("on_event: expected on_event(), with parentheses")
 
         def add(function):
             self.inbox.on_event.add(function, severity, code, object_id)
@@ -110,8 +111,10 @@ class Node:
     def on(self, topic_filter, qos=0):
         """Decorator: function(topic, payload) is called with messages (bytes) there. Before run()."""
         topic_filter = topic_filter.encode()
-        if not self.hub.FREE_TOPICS or not packets.is_filter(topic_filter):
-            raise ValueError("on: %s is no topic filter of a %s hub's" % (topic_filter, self.hub.NAME))
+        hub = self.hub
+        if not hub.FREE_TOPICS or not packets.is_filter(topic_filter) or qos not in (0, 1, 2):
+            told = topic_filter, qos, hub.NAME
+            raise ValueError("on: %s, QoS %s: expected a topic filter of a %s hub's, 0 to 2" % told)
 
         def add(function):
             routes = self.hub.routes + [(topic_filter, min(qos, self.hub.SUBSCRIBE_QOS), function)]
@@ -127,6 +130,8 @@ class Node:
         durable: it survives a reset from now on, and is of QoS 1; False then also says that it would not.
         expiry_s: it is not sent later than this many seconds from now; 0: it waits for ever.
         """
+        if not isinstance(expiry_s, int) or expiry_s >> 30:  # 34 years
+            raise ValueError("send: expiry_s is %s, expected whole seconds" % expiry_s)
         return self._send(self._topic(folder), name, data, durable, expiry_s)
 
     def flush(self):
@@ -138,7 +143,7 @@ class Node:
 
     def set_state(self, data):
         """What the device is like, up to 1 kB: the hub keeps the last one. Sent as soon as it bears it."""
-        self.uplink.state.set(self.hub.state(json.dumps(data).encode()))
+        self.uplink.state.set(self.hub.state(to_json(data)))
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Sends bytes to a topic of your own. False if they were lost; ValueError if the hub forbids it."""
@@ -272,6 +277,9 @@ class Node:
     def _keep(self, now_ms):
         try:
             self._spool.step(now_ms, self.uplink.link.state == link.ONLINE)
+            error, self._spool.error = self._spool.error, None
+            if error:
+                self._trouble("flash_refused", error)
         except MemoryError:  # an open file takes a kilobyte in one piece
             system.collect()
             self._trouble("out_of_memory", "flash")

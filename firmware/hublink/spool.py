@@ -70,6 +70,7 @@ class Spool:
         self._young = 0  # messages accepted since _since_ms
         self._since_ms = now_ms
         self._failed = False  # flash refused; not tried again before the next period
+        self.error = None  # with which OSError, until the owner has seen it
         self.refused = 0
         self.lost = journal.lost  # cause -> messages: full, expired, damaged, storage, too_long, refused
         self.lose = journal.lose
@@ -242,4 +243,5 @@ class Spool:
             except OSError as e:
                 if e.args[0] != ENOSPC or self._policy != "drop_oldest" or not self._journal.drop_oldest():
                     self._failed = True
+                    self.error = e
         return 0

@@ -32,14 +32,12 @@ class Telemetry:
         self.seq = 0  # of the last message
         self.schedules = []
 
-    # every_s: 1 second to 3 days (ticks compare over at most six).
+    # every_s: as check_period() takes it.
     def add(self, function, name, every_s, now_ms, topic):
-        if not isinstance(every_s, (int, float)) or not 0.05 <= every_s <= 259200:
-            raise ValueError("telemetry: every_s is %s, expected 0.05 to 259200" % every_s)
         self.schedules.append(Schedule(function, name, int(every_s * 1000), now_ms, topic))
 
     # One message: compact JSON. time_s: Unix seconds, 0 if not known. dropped: messages lost since
-    # boot. Raises TypeError for what JSON cannot say (json.dumps on the device does not).
+    # boot. TypeError as of to_json().
     def encode(self, name, data, time_s, dropped):
         _check(data, 0)
         self.seq += 1
@@ -49,9 +47,21 @@ class Telemetry:
         return json.dumps(message, separators=(",", ":")).encode()
 
 
+# At most 3 days, because ticks compare over at most six.
+def check_period(every_s):
+    if not isinstance(every_s, (int, float)) or not 0.05 <= every_s <= 259200:
+        raise ValueError("telemetry: every_s is %s, expected 0.05 to 259200" % every_s)
+
+
+# data as JSON (bytes). Raises TypeError for what JSON cannot say (json.dumps on the device does not).
+def to_json(data):
+    _check(data, 0)
+    return json.dumps(data).encode()
+
+
 def _check(value, depth):
     if isinstance(value, float) and not -3.4e38 <= value <= 3.4e38:
-        raise TypeError("telemetry: %s is no JSON number" % value)
+        raise TypeError("data: %s is no JSON number" % value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return
     if depth < 4 and isinstance(value, (list, tuple)):
@@ -60,7 +70,7 @@ def _check(value, depth):
     elif depth < 4 and isinstance(value, dict):
         for key, each in value.items():
             if not isinstance(key, str):
-                raise TypeError("telemetry: key %s, expected a text" % key)
+                raise TypeError("data: key %s, expected a text" % key)
             _check(each, depth + 1)
     else:
-        raise TypeError("telemetry: %s, expected numbers, texts, lists, dicts, 4 deep" % type(value))
+        raise TypeError("data: %s, expected numbers, texts, lists, dicts, 4 deep" % type(value))

@@ -49,18 +49,28 @@ class Folder:
 
     # What is there. Nothing, if the folder can be neither made nor read: the first write will tell.
     def names(self):
-        try:
-            os.mkdir(self._path)
-        except OSError:  # it is there, or the file system is not
-            pass
+        self._make()
         try:
             return os.listdir(self._path)
         except OSError:
             return []
 
+    def _make(self):
+        try:
+            os.mkdir(self._path)
+        except OSError:  # it is there, or the file system is not
+            pass
+
     # mode: "rb", "ab" or "wb". What was written is on flash once the file was closed without an error.
     def open(self, name, mode):
-        return open(self._path + "/" + name, mode)
+        path = self._path + "/" + name
+        try:
+            return open(path, mode)
+        except OSError:
+            if mode != "wb":
+                raise
+            self._make()  # flash may have been full at the start
+            return open(path, mode)
 
     def remove(self, name):
         os.remove(self._path + "/" + name)
