@@ -5,6 +5,15 @@ from .protocol import x509
 _DAY_S = 86400
 
 
+# A text, or what was raised, in no more than a line: its name if it holds more than the heap has room for.
+def line(detail):
+    try:
+        text = repr(detail) if isinstance(detail, Exception) else str(detail)
+    except Exception:
+        text = type(detail).__name__
+    return text[: limits.ERROR_LEN]
+
+
 class Reports:
     """health: a Health; files: the credentials; log: f(text)."""
 
@@ -17,14 +26,9 @@ class Reports:
         ca_day = min(map(x509.expiry_day, files["ca"]))
         self.expiries = {"cert_days": x509.expiry_day(files["cert"] or b""), "ca_days": ca_day}  # Unix days
 
-    # Something went wrong that the hub should hear of: a line now, a count in telemetry once online. detail
-    # may be what the user's code raised, with more data than the heap has room for as text.
+    # Something went wrong that the hub should hear of: a line now, a count in telemetry once online.
     def trouble(self, reason, detail=""):
-        try:
-            text = repr(detail) if isinstance(detail, Exception) else str(detail)
-        except Exception:
-            text = type(detail).__name__
-        text = text[: limits.ERROR_LEN].strip().replace("\n", "; ")  # TLS gives its reasons a line each
+        text = line(detail).strip().replace("\n", "; ")  # TLS gives its reasons a line each
         self._log("trouble %s: %s" % (reason, text) if text else "trouble " + reason)
         if reason in self.troubles or len(self.troubles) < limits.TROUBLES_MAX:
             self.troubles[reason] = self.troubles.get(reason, 0) + 1

@@ -151,11 +151,7 @@ def case_a_long_traceback_keeps_its_end():
     assert len(error) == limits.ERROR_LEN and error.strip().endswith("x the end")
 
 
-def case_a_traceback_that_needs_more_than_the_heap_is_a_name():
-    class BadFrame(ValueError):
-        def __repr__(self):
-            raise MemoryError
-
+def case_a_traceback_that_needs_more_than_the_heap_is_a_line():
     class Full:
         def StringIO(self):
             raise MemoryError
@@ -164,10 +160,21 @@ def case_a_traceback_that_needs_more_than_the_heap_is_a_name():
     health = device.start("power_on")
     io, system.io = system.io, Full()
     try:
-        health.crashed(BadFrame())
+        health.crashed(ValueError("a bug"))
     finally:
         system.io = io
-    assert device.board.resets == 1 and device.start().crash["error"] == "BadFrame"
+    assert device.board.resets == 1 and device.start().crash["error"].startswith("ValueError('a bug'")
+
+
+def case_an_exception_that_cannot_be_printed_resets_nevertheless():
+    class BadFrame(ValueError):
+        def __repr__(self):
+            raise MemoryError
+
+    device = Device()
+    health = device.start("power_on")
+    health.crashed(BadFrame())
+    assert device.board.resets == 1 and "BadFrame" in device.start().crash["error"]
 
 
 def case_a_wrong_configuration_goes_to_the_repl():

@@ -6,6 +6,7 @@ import sys
 import time
 
 from .. import ticks
+from ..reports import line
 
 _uptime_s = 0
 _since_ms = -1
@@ -53,8 +54,7 @@ def heap_low():
     return _heap_low
 
 
-# Prints the exception with its traceback, and returns that text; its name where that takes more than the heap
-# has, or raises.
+# Prints the exception with its traceback, and returns that text; a line where that needs too much heap.
 def print_exception(e):
     try:
         sys.print_exception(e)
@@ -63,7 +63,7 @@ def print_exception(e):
         sys.print_exception(e, text)
         return text.getvalue()
     except Exception:
-        return type(e).__name__
+        return line(e)
 
 
 # Unloads a submodule that is not needed again, and frees what only it held.
