@@ -8,6 +8,7 @@ from micropython import const
 from . import limits, ticks
 from .protocol import packets
 from .state import State
+from .telemetry import to_json
 
 # Where a device stands.
 _WAITING = const(0)  # to be attached, at due_ms or (None) at once
@@ -103,7 +104,7 @@ class Gateway:
             hub = self._hub
             topic = hub.bound_topic(name, b"state")
             self._states[name] = State(self._session, topic, False, hub.STATE_EVERY_MS)
-        self._states[name].set(json.dumps(data).encode())
+        self._states[name].set(to_json(data))
         self._busy = True
 
     def on_config(self, function):

@@ -277,6 +277,7 @@ def case_names_and_numbers_are_bounded():
         gateway.attach(name)
     _refused(gateway.attach, "ddd", "expected at most 3")
     _refused(lambda name: gateway.set_state(name, 1), "ddd", "expected one that was attached")
+    _refused(lambda data: gateway.set_state("aaa", data), {"v": float("nan")}, "no JSON number")
     for name in ("", "a/b", "+", "#", "x" * 256, "a\0b"):
         _refused(_Desk(_free(generic)).gateway.attach, name, "expected a name as generic has it")
 
@@ -288,7 +289,7 @@ def case_a_device_that_is_no_gateway_attaches_none():
 def _refused(function, name, text):
     try:
         function(name)
-    except ValueError as e:
+    except (ValueError, TypeError) as e:
         assert text in str(e), e
         return
     raise AssertionError(name)
