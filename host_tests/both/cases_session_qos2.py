@@ -465,6 +465,28 @@ def case_a_new_session_does_not():
     assert peer.heard == [b"hi", b"hi"]
 
 
+# If the hub began a session with a CONNECT whose answer got lost, it says of the next one that this is there.
+def case_in_a_session_begun_unheard_ids_stand_for_other_messages():
+    for is_written in (True, False):
+        at = _Peer()
+        at.hear(_HI)
+        at.session.close()
+        at.session.connect(at.now_ms, b"d", None, None, 0, False, None)
+        at.session.tx(at.now_ms)
+        at.session.sent(at.session.tx_len - (not is_written), at.now_ms)
+        at.reconnect(True)
+        at.reconnect(True)
+        at.hear(_HI_AGAIN)
+        assert at.heard == [b"hi"]
+        at.hear(_HI)
+        at.hear(_HI_AGAIN)
+        assert at.heard == [b"hi"] * (2 if is_written else 1)
+        assert at.say() == b"\x50\x02\x00\x0a" * 3
+        at.reconnect(False)
+        at.hear(_HI + _HI)
+        assert at.heard[-1:] == [b"hi"] and len(at.heard) == (3 if is_written else 2)
+
+
 def case_acknowledgements_owed_to_the_last_connection_are_not_sent():
     peer = _Peer()
     peer.hear(_HI)

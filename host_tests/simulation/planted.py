@@ -62,7 +62,7 @@ BUGS = {
     ),
     "deliver QoS 2 twice": (
         _SESSION,
-        "if _find(self._held, self._held_len, message.packet_id) >= 0:",
+        "if is_held and (message.dup or not self._in_doubt):",
         "if False:",
     ),
     "keep paused after a reconnect": (

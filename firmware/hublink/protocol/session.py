@@ -95,10 +95,15 @@ class Session:
     # Forgets the connection, not the session: the outbox will send again what was not acknowledged,
     # and QoS 2 handshakes go on if the hub says that it has the session too.
     def close(self):
+        if self.state != IDLE and self.connack_code < 0 and not self._control_len:
+            self._in_doubt = True
         self.outbox.rewind()
         self._reset()
 
     def _forget_qos2(self):
+        # A CONNECT was not answered. If the hub began a session with it, the next one finds that session, and
+        # packet ids that are held from the one before stand for new messages: those come without DUP.
+        self._in_doubt = False
         self._held_len = 0
         self._rels_len = 0
 
@@ -449,15 +454,16 @@ class Session:
         if message.qos == 1:
             self._owe(packets.PUBACK, message.packet_id)
         elif message.qos == 2:
-            if _find(self._held, self._held_len, message.packet_id) >= 0:  # delivered before
-                self._owe(packets.PUBREC, message.packet_id)
-                return
-            if self._held_len == _HELD:
-                self.fail("too_many_qos2")
-                return
-            self._held[self._held_len] = message.packet_id
-            self._held_len += 1
+            is_held = _find(self._held, self._held_len, message.packet_id) >= 0
+            if not is_held:
+                if self._held_len == _HELD:
+                    self.fail("too_many_qos2")
+                    return
+                self._held[self._held_len] = message.packet_id
+                self._held_len += 1
             self._owe(packets.PUBREC, message.packet_id)
+            if is_held and (message.dup or not self._in_doubt):  # delivered before
+                return
         # A message too long for the buffer is acknowledged, or it would come again for ever.
         if self.reader.cut:
             self.oversized += 1
