@@ -37,7 +37,7 @@ long: setup ## 10,000 messages of each QoS over 50 cuts, 1,000 connections: take
 	$(BIN)/python -m pytest -s --long host_tests/system/test_long_run.py
 
 SEEDS ?= 200
-simulate: setup ## years of bad weather in virtual time: make simulate SEEDS=200, or ARGS="--seed N", "--plan FILE", "--planted"
+simulate: setup ## years of bad weather in virtual time: make simulate SEEDS=200, or ARGS="--seed N", "--plan FILE", "--planted", "--quiet"
 	@$(BIN)/python -m host_tests.simulation --seeds $(SEEDS) $(ARGS)
 
 MINUTES ?= 10

@@ -7,16 +7,23 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from host_tests.fakes import World
+
 from .forecast import forecast
 from .plan import Plan
 from .planted import BUGS, seeds_until_found
 from .shrink import shrink
 from .simulate import simulate
+from .weather import CONNECT_S
+
+_DAY_S = 86400
 
 
 def main(arguments=None):
     """Runs what the arguments ask for, and prints what came of it. Returns the exit code."""
     options = _options(arguments)
+    if options.quiet:
+        return _spend_a_quiet_day()
     if options.planted:
         return _find_planted(options.seeds, options.processes)
     if options.plan:
@@ -45,8 +52,21 @@ def _options(arguments):
     parser.add_argument(
         "--planted", action="store_true", help="count the seeds that it takes to find each planted bug"
     )
+    parser.add_argument(
+        "--quiet", action="store_true", help="a day of a node that nothing happens to: how fast it is"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many at a time")
     return parser.parse_args(arguments)
+
+
+def _spend_a_quiet_day():
+    with World("RPI_PICO_W") as world:
+        world.boot(None)
+        world.run(until=world.online, limit_s=CONNECT_S)
+        began_s = time.monotonic()
+        world.run(for_s=_DAY_S)
+        print(f"simulate: a quiet day at {_DAY_S / (time.monotonic() - began_s):.0f} times real time")
+    return 0
 
 
 def _find_planted(most, processes):

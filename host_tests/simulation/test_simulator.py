@@ -132,6 +132,11 @@ def test_planted_bug_that_fits_no_longer_is_an_error(monkeypatch):
         pass
 
 
+def test_quiet_day_is_told(capsys):
+    assert main(["--quiet"]) == 0
+    assert "simulate: a quiet day at " in capsys.readouterr().out
+
+
 def test_quiet_node_costs_little():
     """Counted, not timed: about a turn of the loop a second, and few events between (README: how fast)."""
     with World("RPI_PICO_W") as world:
