@@ -56,6 +56,8 @@ class Watch:
         self._arrived = {}  # (topic, boot) -> numbers
         self._once = set()  # (topic, boot, number, session) of QoS 2
         self._owed = set()  # (topic, boot, number) of what was promised and has not arrived
+        self._radio_errors = 0  # that the radio has in store, and since when that is so
+        self._radio_ms = 0
         self._changes = 0  # of the flash, when its files were looked at
         self._failed_count = None  # of the link, when the calm had lasted
         self.booted()
@@ -77,6 +79,7 @@ class Watch:
         self._promises()
         self._drops()
         self._log()
+        self._radio()
         self._hub_side()
         self._calls()
         if self._scene.node:
@@ -197,7 +200,13 @@ class Watch:
 
     def _calm_for_ms(self):
         since_ms = self._scene.weather.calm_ms
-        return self._scene.clock.now_ms - since_ms if since_ms is not None else -1
+        return self._scene.clock.now_ms - max(since_ms, self._radio_ms) if since_ms is not None else -1
+
+    # Errors of the radio come with the next join, however late: that is when they are weather.
+    def _radio(self):
+        errors = self._scene.radio.state_errors
+        if errors != self._radio_errors:
+            self._radio_errors, self._radio_ms = errors, self._scene.clock.now_ms
 
     # -- the device's side -----------------------------------------------------------------------------
 

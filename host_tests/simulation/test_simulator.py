@@ -38,8 +38,8 @@ def test_no_weather_breaks_a_promise(chunks, first):
         )
 
 
-# What no firmware can help: a reading lost at QoS 0 comes late, with what a start brings again; and a CONNACK
-# out of the blue, while the hub's own is awaited, may deny a session that is there.
+# What no firmware can help: a reading lost at QoS 0 comes late, with what a start brings again; a CONNACK out
+# of the blue, while the hub's own is awaited, may deny a session that is there; a radio may fail long after.
 UNAVOIDABLE = (
     Plan(
         *(2063, "RPI_PICO_W"),
@@ -57,6 +57,14 @@ UNAVOIDABLE = (
             Event(3354.882, 0, "raw", "20020000"),
         ),
         **{"qos": (1, 2), "keeps_session": True, "outbox_len": 16384, "wraps_s": 2540},
+    ),
+    Plan(
+        *(9705, "ESP32_GENERIC"),
+        events=(
+            *(Event(2096.598, 0, "radio errors", 3), Event(2152.417, 58.377, "hub off", "closes")),
+            Event(2248.917, 0, "garbage", 4000),
+        ),
+        **{"qos": (2,), "outbox_len": 512, "window": 16, "first_id": 65530},
     ),
 )
 
