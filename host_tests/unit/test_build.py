@@ -198,6 +198,15 @@ def test_folder_of_somebody_elses_is_not_replaced(tmp_path, theirs):
     assert "is in the way; expected nothing but an earlier build" in done.err
 
 
+def test_folder_of_all_builds_is_for_nothing_else(tmp_path, monkeypatch, config):
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    earlier = tmp_path / "RPI_PICO_W"
+    earlier.mkdir()
+    (earlier / "main.py").write_text("of a version that wrote no package.json")
+    good("build", "--board", "RPI_PICO_W", "--config", config)
+    assert package_json.board_of(earlier) == "RPI_PICO_W"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [("import", "does not compile: line 1"), (None, "cannot be read"), ("x = 1", "")],

@@ -41,11 +41,12 @@ def command(board_name, config_file, program, is_frozen, out, is_json):
     board = boards.find(board_name)
     settings = _settings(config_file) if config_file else None
     program = (program or paths.FIRMWARE / "main.py").absolute()
-    out = out or paths.BUILD / board.name
+    if out:
+        _check_is_ours(out)
+    out = out or paths.BUILD / board.name  # build/ holds nothing but what was built
     modules = needed_modules(program, board, settings)
     if is_frozen:
         modules = not_frozen(modules, board)
-    _check_is_ours(out)
     with replaced_folder(out) as fresh:
         sizes = {}
         for name, source in _with_progress(modules.items()):
