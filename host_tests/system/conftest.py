@@ -7,6 +7,7 @@ from hublink_desk.servers import DnsServer, SntpServer
 from hublink_desk.workshop import HUB_NAME, Workshop
 
 from host_tests.both.interpreters import INTERPRETERS, needs
+from host_tests.system.board_parts import switched_on
 from host_tests.system.desk_hub_parts import Pki, bench
 
 
@@ -60,3 +61,10 @@ def dns():
 def sntp():
     with SntpServer() as server:
         yield server
+
+
+@pytest.fixture
+def board(tmp_path):
+    """The board on the desk, ready for commands."""
+    with switched_on(tmp_path / "board") as it:
+        yield it

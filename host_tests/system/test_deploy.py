@@ -29,12 +29,6 @@ from host_tests.verbs import good, hublink
 DEPLOY_CUT = paths.HOST_TESTS / "system" / "programs" / "deploy_cut.py"
 
 
-@pytest.fixture
-def board(tmp_path):
-    with switched_on(tmp_path / "board") as it:
-        yield it
-
-
 # --- the real firmware ---
 
 

@@ -6,19 +6,13 @@ import pytest
 from hublink_desk.deploy.remote import Remote
 from hublink_desk.workshop import device_id
 
-from host_tests.system.board_parts import BOARD, LIMIT_S, deploy, deployed, stopped, switched_on
+from host_tests.system.board_parts import BOARD, LIMIT_S, deploy, deployed, stopped
 from host_tests.verbs import good
 
 AZURE = {"type": "azure", "host": "127.0.0.1"}
 WIFI = {"networks": [{"ssid": "home"}]}
 UP = "hublink: link DOWN -> WIFI"
 KEYS = "--with-keys"
-
-
-@pytest.fixture
-def board(tmp_path):
-    with switched_on(tmp_path / "board") as it:
-        yield it
 
 
 @pytest.fixture

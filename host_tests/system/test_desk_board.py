@@ -7,15 +7,9 @@ from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from host_tests.both.interpreters import DEVICES, needs
-from host_tests.system.board_parts import LIMIT_S, mpremote, switched_on
+from host_tests.system.board_parts import LIMIT_S, mpremote
 
 RESET = "import machine, time\ntime.sleep_ms(100)\nmachine.reset()"  # as mpremote: the host hears the answer
-
-
-@pytest.fixture
-def board(tmp_path):
-    with switched_on(tmp_path / "board") as it:
-        yield it
 
 
 @pytest.fixture

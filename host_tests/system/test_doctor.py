@@ -18,12 +18,6 @@ from host_tests.verbs import SOURCE, TOOL, good, hublink
 
 
 @pytest.fixture
-def board(tmp_path):
-    with switched_on(tmp_path / "board") as it:
-        yield it
-
-
-@pytest.fixture
 def node(board, workshop, tmp_path):
     """A node that is online: its board, and its configuration."""
     hub = DeskHub(
