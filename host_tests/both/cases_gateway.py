@@ -387,12 +387,18 @@ def case_a_report_of_the_packet_that_attaches_is_a_refusal():
         assert desk.troubles == []
 
 
-def case_a_report_of_the_packet_that_detaches_ends_it():
+# A desk whose gateway detaches dev1, which the hub does not answer.
+def _detaching():
     desk = _Desk()
     desk.gateway.attach("dev1")
     desk.run()
     desk.silent = ["dev1"]
     desk.gateway.detach("dev1")
+    return desk
+
+
+def case_a_report_of_the_packet_that_detaches_ends_it():
+    desk = _detaching()
     desk.run(100)
     desk.gateway.event(_Event("GATEWAY_INVALID_MQTT_TOPIC", "gw"), desk.session.asked_id)
     assert desk.run(20000) == []
@@ -400,11 +406,7 @@ def case_a_report_of_the_packet_that_detaches_ends_it():
 
 
 def case_a_detach_that_is_not_answered_holds_up_nobody_for_ever():
-    desk = _Desk()
-    desk.gateway.attach("dev1")
-    desk.run()
-    desk.silent = ["dev1"]
-    desk.gateway.detach("dev1")
+    desk = _detaching()
     desk.gateway.attach("dev2")
     desk.run(15000)
     assert desk.gateway.is_ready("dev2")

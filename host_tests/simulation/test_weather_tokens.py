@@ -40,6 +40,15 @@ def readings(world):
     return [message["data"] for message in messages if message["name"] == "n"]
 
 
+def with_lights(world):
+    """The node's gateway, all LIGHTS attached."""
+    gateway = world.node.gateway
+    for name in LIGHTS:
+        gateway.attach(name)
+    world.run(until=lambda: gateway.status() == {"ready": 3}, limit_s=10)
+    return gateway
+
+
 def test_token_is_renewed_in_time_by_a_clean_reconnect():
     with cloud() as world:
         world.run(for_s=3 * RENEW_S + 60)
@@ -58,10 +67,7 @@ def test_token_is_renewed_in_time_by_a_clean_reconnect():
 
 def test_devices_are_attached_again_before_what_was_in_flight_for_them():
     with cloud() as world:
-        gateway = world.node.gateway
-        for name in LIGHTS:
-            gateway.attach(name)
-        world.run(until=lambda: gateway.status() == {"ready": 3}, limit_s=10)
+        gateway = with_lights(world)
         world.run(for_s=RENEW_S - 14)
         world.hub.pubacks = False
         for name in LIGHTS:
@@ -78,10 +84,7 @@ def test_devices_are_attached_again_before_what_was_in_flight_for_them():
 
 def test_devices_are_attached_again_when_the_loop_goes_on_after_ctrl_c():
     with cloud() as world:
-        gateway = world.node.gateway
-        for name in LIGHTS:
-            gateway.attach(name)
-        world.run(until=lambda: gateway.status() == {"ready": 3}, limit_s=10)
+        gateway = with_lights(world)
         world.press_ctrl_c()
         assert world.run(for_s=10) == "returned"
         assert gateway.status() == {"waiting": 3} and not gateway.publish(LIGHTS[0], b"too soon")

@@ -37,14 +37,19 @@ def wait_crash(listener):
     listener.wait(TOPIC, lambda m: m["name"] == "crash")
 
 
+def break_once(node, broken, listener):
+    """Start a node that crashes while there is the file `broken`, and not after; wait for its report."""
+    node.start()
+    node.wait_line("board: machine.reset\\(\\), restarting", STEP_S)
+    broken.unlink()
+    wait_crash(listener)
+
+
 def test_exception_in_the_users_loop_is_reported(workshop, mosquitto, config, interpreter, mpy):
     broken = config.parent / "broken"
     broken.write_text("loop")
     with Listener(workshop, mosquitto.port, "#") as listener, board(config, interpreter, mpy) as node:
-        node.start()
-        node.wait_line("board: machine.reset\\(\\), restarting", STEP_S)
-        broken.unlink()
-        wait_crash(listener)
+        break_once(node, broken, listener)
         listener.wait(TOPIC, lambda m: m["name"] == "counted" and m["data"] >= 10 and m["boot"] == 2)
     (crash,) = crashes(listener)
     assert (crash["boot"], crash["cause"]) == (1, "reset")
@@ -57,10 +62,7 @@ def test_exception_in_the_loop_under_asyncio_is_reported(workshop, mosquitto, co
     broken = config.parent / "broken"
     broken.write_text("serve and break")
     with Listener(workshop, mosquitto.port, "#") as listener, board(config, interpreter, mpy) as node:
-        node.start()
-        node.wait_line("board: machine.reset\\(\\), restarting", STEP_S)
-        broken.unlink()
-        wait_crash(listener)
+        break_once(node, broken, listener)
     (crash,) = crashes(listener)
     assert "TypeError: " in crash["error"] and "in serve" in crash["error"]
 
